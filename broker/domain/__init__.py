@@ -1,0 +1,1 @@
+"""What is true of referrals and agreements; pure, standard library only."""

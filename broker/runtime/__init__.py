@@ -1,0 +1,1 @@
+"""Input, output and time: the only layer that touches Kafka, disks, sockets and clocks."""

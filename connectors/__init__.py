@@ -1,0 +1,1 @@
+"""One folder per agency format; each exports SPEC and nothing else."""
