@@ -1,0 +1,200 @@
+"""
+Settings of one installation: environment variables over a TOML file over defaults.
+
+Secrets are read from files (`*_file`) or from the environment, never from the command line;
+the classes that hold them print no value.
+"""
+
+import os
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from broker.domain.errors import ConfigurationError
+
+CONFIG_VARIABLE = "CRISIS_CONFIG"
+DEFAULT_CONFIG = Path("crisis-broker.toml")
+PORTS = {"intake": 9464, "release": 9465, "deliver": 9466}
+"""Where each process answers /metrics, /healthz and /readyz by default."""
+
+
+class Environment(StrEnum):
+    """Whether people act on what moves through this installation."""
+
+    LIVE = "live"
+    TEST = "test"
+    EXERCISE = "exercise"
+
+
+class TlsSettings(BaseModel):
+    """Certificate of a listener, and whose client certificates it asks for."""
+
+    certificate_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+
+
+class KafkaSecuritySettings(BaseModel):
+    """How to connect to a Kafka that wants to know who we are."""
+
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+
+
+class OauthSettings(BaseModel):
+    """The issuer whose client-credentials tokens intake accepts."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    clients: dict[str, str] = Field(description="client id to party id")
+
+
+class IntakeSettings(BaseModel):
+    """The HTTPS interface of intake."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+    tls: TlsSettings | None = None
+    oauth: OauthSettings | None = None
+    trust_client_certificates: dict[str, str] = Field(
+        default_factory=dict, description="certificate common name to party id"
+    )
+    max_body_bytes: int = 1_048_576
+    max_depth: int = 32
+    receive_timeout_s: float = 10.0
+    rate_per_minute: int = 600
+    keep_after_handover: timedelta = timedelta(hours=24)
+
+
+class ReleaseSettings(BaseModel):
+    """The release process."""
+
+    reference_check: bool = Field(
+        default=True, description="compare every fast projection with the slow one before commit"
+    )
+    max_batch: int = 500
+    dedupe_window: timedelta = timedelta(days=8)
+    max_view_bytes: int = 900_000
+    transaction_timeout_s: float = 10.0
+    held_retry_s: float = 15.0
+
+
+class DeliverSettings(BaseModel):
+    """The deliver process."""
+
+    concurrency: int = 16
+    request_timeout_s: float = 5.0
+    intake_url: str = "http://127.0.0.1:8443"
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+
+
+class Settings(BaseSettings):
+    """
+    Everything an installation can set; each name is also ``CRISIS_<NAME>`` in the environment.
+
+    >>> Settings(namespace="crisis").partitions
+    12
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CRISIS_", env_nested_delimiter="__", extra="forbid", validate_default=True
+    )
+
+    environment: Environment = Environment.TEST
+    namespace: str = Field(default="crisis", pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    cluster: str = Field(default="local", description="part of every transactional id")
+    partitions: int = Field(default=12, ge=1, le=100)
+    replication: int = Field(default=1, ge=1, le=5)
+    state_dir: Path = Path("var")
+    agreements_dir: OptionalPath = None
+    schemas_dir: OptionalPath = None
+    mappings_dir: OptionalPath = None
+    parties_file: OptionalPath = None
+    registry_url: str | None = None
+    bootstrap_servers: str = ""
+    kafka: KafkaSecuritySettings = KafkaSecuritySettings()
+    intake: IntakeSettings = IntakeSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    deliver: DeliverSettings = DeliverSettings()
+    ops_host: str = "127.0.0.1"
+    ops_port: int | None = Field(default=None, description="0 picks a free port")
+    log_level: str = "INFO"
+    site_secret_file: OptionalPath = None
+    site_secret: SecretStr | None = None
+    recipient: str | None = Field(default=None, description="whose lanes this deliver serves")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment above the file, and explicit arguments above both."""
+        config = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config)
+
+    def bootstrap(self) -> str:
+        """Return the Kafka to use; raises ConfigurationError if none is named."""
+        found = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or self.bootstrap_servers
+        if not found:
+            raise ConfigurationError(
+                "no Kafka is named: run `crisis-broker kafka up` or set KAFKA_BOOTSTRAP_SERVERS"
+            )
+        return found
+
+    def secret(self) -> bytes:
+        """
+        Return the site secret that all ids and digests are keyed with.
+
+        Raises:
+            ConfigurationError: There is none, or it is shorter than 32 bytes.
+        """
+        if self.site_secret is not None:
+            raw = self.site_secret.get_secret_value().encode()
+        else:
+            path = self.site_secret_file or self.state_dir / "secrets" / "site.key"
+            try:
+                raw = path.read_bytes().strip()
+            except OSError as error:
+                raise ConfigurationError(
+                    "the site secret cannot be read: run `crisis-broker setup`"
+                ) from error
+        if len(raw) < 32:
+            raise ConfigurationError("the site secret is shorter than 32 bytes @ site_secret")
+        return raw
+
+
+def load_settings(**overrides: object) -> Settings:
+    """
+    Read settings, or say which name breaks which rule.
+
+    Raises:
+        ConfigurationError: Names every wrong setting and its rule, never the value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{problem['msg'].lower()} @ {'.'.join(map(str, problem['loc']))}"
+            for problem in error.errors(include_input=False)
+        )
+        raise ConfigurationError(f"settings: {wrong}") from error
