@@ -64,6 +64,15 @@ class Reader(Protocol):
         """
         ...
 
+    async def position(self, partition: Partition) -> int:
+        """
+        Return the offset the next `fetch` continues at.
+
+        Passes over transaction markers: it reaches `end` once everything before has been fetched,
+        though the last offsets before it hold no record.
+        """
+        ...
+
     async def beginning(self, partition: Partition) -> int:
         """Return the first offset that still exists."""
         ...
