@@ -103,6 +103,10 @@ class Store:
             raise TransportError(f"store is closed @ {self.path.name}")
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
 
+    async def checkpoint(self) -> None:
+        """Write the log back into the file and empty it, so that what was purged is gone there too."""
+        await self.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+
     async def aclose(self) -> None:
         """Commit what waits, close the file and let another process have it."""
         if self._closed:
