@@ -44,6 +44,15 @@ OUTBOX_ENTRIES = Gauge(
 OUTBOX_OLDEST_SECONDS = Gauge(
     "crisis_outbox_oldest_seconds", "Age of the oldest event not yet in Kafka. Look at Kafka."
 )
+OUTBOX_PARKED = Gauge(
+    "crisis_outbox_parked",
+    "Referrals whose next event Kafka refuses. Page: look at topics, rights and size limits.",
+)
+FORWARD_FAILURES = Counter(
+    "crisis_outbox_failures_total",
+    "Failures to hand events over to Kafka, by code; they stay on disk and are sent again.",
+    ("code",),
+)
 ACCEPT_SECONDS = Histogram(
     "crisis_intake_accept_seconds",
     "Seconds from the whole request being read to the event being on disk.",
