@@ -52,13 +52,13 @@ class Listeners:
     password: str = field(default="", repr=False)
 
 
-def server_properties(data_dir: Path, ports: Listeners) -> str:
+def server_properties(data: Path, ports: Listeners) -> str:
     """Write the settings as text; clients without a name may do everything."""
     public = [f"PLAINTEXT://{HOST}:{ports.port}"]
     if ports.sasl_port is not None:
         public.append(f"SASL://{HOST}:{ports.sasl_port}")
     lines = [
-        f"log.dirs={data_dir / 'data'}",
+        f"log.dirs={data}",
         f"controller.quorum.voters=1@{HOST}:{ports.controller_port}",
         f"advertised.listeners={','.join(public)}",
         f"listeners={','.join(public)},CONTROLLER://{HOST}:{ports.controller_port}",
