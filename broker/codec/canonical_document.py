@@ -1,0 +1,170 @@
+"""Reads what stands around the body of a canonical document: who, when, how urgent, to whom."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from broker.codec.canonical_reader import Json, Reader
+from broker.domain.findings import Finding, Severity
+from broker.domain.urgency import Rank, grade
+
+_FIELDS = frozenset(
+    {
+        "event_type",
+        "reference",
+        "sequence",
+        "occurred_at",
+        "environment",
+        "urgency",
+        "routes",
+        "expires_at",
+        "supersedes",
+        "body",
+    }
+)
+_ENVIRONMENTS = frozenset({"live", "test", "exercise", "canary"})
+_ROUTE_SOURCES = frozenset({"sender", "rota", "safeguarding_decision"})
+_PARTY = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+_MAX_NAME_CHARS = 200
+_NEEDS_REFERENCE = "referral_made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedDocument:
+    """
+    One canonical document, read.
+
+    Attributes:
+        event_type: A symbol of `crisis.types.EventType`.
+        reference: The sender's own reference; None only where the event may do without.
+        sequence: The sender's own count; 0 if not stated.
+        occurred_at: Native `crisis.types.Moment`.
+        environment: live, test, exercise or canary.
+        urgency: Native `crisis.types.Urgency`, rank included.
+        routes: Native `crisis.types.Route` records.
+        expires_at: Native Moment, or None.
+        supersedes: Reference to an earlier event, or None.
+        body: Native body: every field present, None where absent.
+        findings: In document order, then those of the checks.
+    """
+
+    event_type: str
+    reference: str | None
+    sequence: int
+    occurred_at: Mapping[str, Any]
+    environment: str
+    urgency: Mapping[str, Any]
+    routes: tuple[Mapping[str, Any], ...]
+    expires_at: Mapping[str, Any] | None
+    supersedes: str | None
+    body: dict[str, Any]
+    findings: tuple[Finding, ...]
+
+
+def read_envelope_fields(
+    reader: Reader, event_type: str, document: Mapping[str, Json]
+) -> Callable[..., ParsedDocument]:
+    """Read everything but the body; returns what makes a ParsedDocument of body and findings."""
+    for key in document:
+        if key not in _FIELDS:
+            reader.keep_unknown(key, document[key], "$")
+    expires_at = document.get("expires_at")
+    return partial(
+        ParsedDocument,
+        event_type=event_type,
+        reference=_reference(reader, event_type, document.get("reference")),
+        occurred_at=reader.moment(document.get("occurred_at"), "$.occurred_at"),
+        sequence=_sequence(reader, document.get("sequence")),
+        environment=_environment(reader, document.get("environment")),
+        urgency=_urgency(reader, document.get("urgency")),
+        routes=_routes(reader, document.get("routes")),
+        expires_at=None if expires_at is None else reader.moment(expires_at, "$.expires_at"),
+        supersedes=_name(reader, document.get("supersedes"), "$.supersedes"),
+    )
+
+
+def _reference(reader: Reader, event_type: str, value: Json) -> str | None:
+    if value is None and event_type == _NEEDS_REFERENCE:
+        reader.problem("$.reference", "required field is missing")
+    return _name(reader, value, "$.reference")
+
+
+def _sequence(reader: Reader, value: Json) -> int:
+    if value is None:
+        return 0
+    native = reader.read("int", value, "$.sequence")
+    if isinstance(native, int) and native < 0:
+        reader.problem("$.sequence", "negative")
+    return int(native or 0)
+
+
+def _environment(reader: Reader, value: Json) -> str:
+    if not isinstance(value, str) or value not in _ENVIRONMENTS:
+        reader.problem("$.environment", "not one of live, test, exercise, canary")
+        return "unknown"
+    return value
+
+
+def _urgency(reader: Reader, value: Json) -> dict[str, Any]:
+    stated = value if isinstance(value, dict) else {}
+    scheme, version, code = (
+        _short_text(reader, stated.get(part), f"$.urgency.{part}")
+        for part in ("scheme", "version", "code")
+    )
+    meaning = grade(scheme, code)
+    if meaning.rank is Rank.UNKNOWN:
+        finding = "urgency-unknown-code" if code else "urgency-missing"
+        reader.find(finding, "$.urgency", kept="envelope.urgency", severity=Severity.SAFETY)
+    return {
+        "rank": meaning.rank.value,
+        "scheme": scheme,
+        "version": version,
+        "code": code,
+        "target_minutes": meaning.target_minutes,
+    }
+
+
+def _short_text(reader: Reader, value: Json, path: str) -> str:
+    # Never a reason to refuse: what is no short text counts as not stated.
+    if isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME_CHARS:
+        return value
+    if value is not None:
+        reader.find("urgency-unreadable", path, kept="dropped", severity=Severity.SAFETY)
+    return ""
+
+
+def _routes(reader: Reader, value: Json) -> tuple[dict[str, Any], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > reader.limits.max_items:
+        reader.problem("$.routes", "not an array of routes")
+        return ()
+    return tuple(_route(reader, route, f"$.routes[{index}]") for index, route in enumerate(value))
+
+
+def _route(reader: Reader, value: Json, path: str) -> dict[str, Any]:
+    stated = value if isinstance(value, dict) else {}
+    for part in ("recipient", "purpose"):
+        name = stated.get(part)
+        if not isinstance(name, str) or not _PARTY.fullmatch(name):
+            reader.problem(f"{path}.{part}", "not 1 to 40 of a-z, 0-9 and hyphen")
+    source = stated.get("source", "sender")
+    if not isinstance(source, str) or source not in _ROUTE_SOURCES:
+        reader.problem(f"{path}.source", "not one of sender, rota, safeguarding_decision")
+    return {
+        "recipient": stated.get("recipient"),
+        "purpose": stated.get("purpose"),
+        "source": source,
+        "reason": _name(reader, stated.get("reason"), f"{path}.reason"),
+    }
+
+
+def _name(reader: Reader, value: Json, path: str) -> str | None:
+    if value is None:
+        return None
+    text = reader.text(value, path)
+    if isinstance(value, str) and not 0 < len(value) <= _MAX_NAME_CHARS:
+        reader.problem(path, f"not 1 to {_MAX_NAME_CHARS} characters")
+    return text

@@ -1,0 +1,92 @@
+"""
+What intake notices about a body that is well-formed and still doubtful; it flags and never refuses.
+
+It stands in the codec, not in the domain, because the check digit is a library's work.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nhs_number.validate import is_valid
+
+from broker.domain.findings import Finding, Severity
+
+_UK_LATITUDE = (49.8, 60.9)
+_UK_LONGITUDE = (-8.7, 1.8)
+_LOW_CONFIDENCE = frozenset({"unknown", "partial", "alias_suspected"})
+
+Section = dict[str, Any]
+
+
+def check_body(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """
+    Return a copy of a native body with what the checks established, and what they found.
+
+    Only two values are ever set: the result of the NHS number's check digit and whether a position
+    looks swapped. What the sender stated stays as it is.
+    """
+    if body.get("subject") is None:
+        return dict(body), ()
+    subject = dict(body["subject"])
+    findings: list[Finding] = []
+    for section, check in _CHECKS.items():
+        if subject.get(section) is not None:
+            subject[section] = dict(subject[section])
+            findings += check(subject[section])
+    return {**body, "subject": subject}, tuple(findings)
+
+
+def _check_identity(identity: Section) -> Iterator[Finding]:
+    number = identity["nhs_number"]
+    if number is not None and number["value"] is not None:
+        passed = is_nhs_number(number["value"])
+        identity["nhs_number"] = {**number, "check": "passed" if passed else "failed"}
+        if not passed:
+            yield _finding("nhs-number-check-failed", "identity.nhs_number.value")
+    if identity["confidence"] is None or identity["confidence"] in _LOW_CONFIDENCE:
+        yield _finding("identity-confidence-low", "identity.confidence")
+
+
+def _check_contact(contact: Section) -> Iterator[Finding]:
+    reachable = contact["phones"] or contact["email"] or contact["address"]
+    if reachable and contact["safe_to_contact"] is None:
+        yield _finding("safe-to-contact-missing", "contact.safe_to_contact", Severity.SAFETY)
+
+
+def _check_location(location: Section) -> Iterator[Finding]:
+    position = location["position"]
+    if position is None or _in_uk(position["latitude"], position["longitude"]):
+        return
+    if _in_uk(position["longitude"], position["latitude"]):
+        location["position"] = {**position, "swap_suspected": True}
+        yield _finding("position-swap-suspected", "location_now.position", Severity.SAFETY)
+    else:
+        yield _finding("position-outside-uk", "location_now.position", Severity.SAFETY)
+
+
+def is_nhs_number(value: str) -> bool:
+    """
+    Tell whether the check digit is right; that does not make it the right person's number.
+
+    >>> is_nhs_number("999 000 0018"), is_nhs_number("1234567890")
+    (True, False)
+    """
+    return value.isascii() and bool(is_valid(value))
+
+
+def _in_uk(latitude: float, longitude: float) -> bool:
+    south, north = _UK_LATITUDE
+    west, east = _UK_LONGITUDE
+    return south <= latitude <= north and west <= longitude <= east
+
+
+def _finding(code: str, place: str, severity: Severity = Severity.WARNING) -> Finding:
+    leaf = f"subject.{place}"
+    return Finding(code=code, path=f"$.body.{leaf}", severity=severity, kept=leaf)
+
+
+_CHECKS: Mapping[str, Callable[[Section], Iterator[Finding]]] = {
+    "identity": _check_identity,
+    "contact": _check_contact,
+    "location_now": _check_location,
+}
