@@ -57,7 +57,7 @@ class HttpClient:
     the configuration says, or nowhere.
 
     Args:
-        base_url: Where paths are joined to.
+        base_url: Where paths are appended to; an empty path means exactly this address.
         timeout_s: Deadline of one exchange, from connecting to the last byte of the answer.
         max_connections: Bound on connections; more callers wait within their deadline.
         tls: None uses the system's trust and shows no certificate.
@@ -71,9 +71,9 @@ class HttpClient:
         max_connections: int = 32,
         tls: ClientTls | None = None,
     ) -> None:
+        self._base_url = base_url
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
-            base_url=base_url,
             timeout=httpx.Timeout(timeout_s),
             limits=httpx.Limits(
                 max_connections=max_connections, max_keepalive_connections=max_connections
@@ -109,7 +109,8 @@ class HttpClient:
     async def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> HttpAnswer:
-        async with self._client.stream(method, path, headers=headers, content=body) as response:
+        url = f"{self._base_url.rstrip('/')}{path}" if path else self._base_url
+        async with self._client.stream(method, url, headers=headers, content=body) as response:
             received = bytearray()
             async for chunk in response.aiter_bytes():
                 received += chunk

@@ -31,22 +31,26 @@ from broker.runtime.retry import priority
 from broker.runtime.sealing import SealBrokenError, Sealer
 from broker.runtime.sqlite import Connection, Store
 
-logger = structlog.get_logger()
+log = structlog.get_logger()
 
 URGENT = priority("unknown")
 """Views up to this priority may use the slots kept for urgent ones."""
 
 # INVARIANT: only the oldest open view of a referral and purpose may move (P6).
+# It moves as fast as the most urgent view behind it needs.
 _HEADS = """
+WITH heads AS (
+  SELECT *, (SELECT min(o.priority) FROM views AS o WHERE o.referral_id = v.referral_id
+             AND o.purpose = v.purpose AND o.closed_ms IS NULL) AS pull
+  FROM views AS v
+  WHERE closed_ms IS NULL AND state != 'in_flight' AND next_ms <= :now
+    AND purpose NOT IN (SELECT value FROM json_each(:closed))
+    AND NOT EXISTS (SELECT 1 FROM views AS o WHERE o.referral_id = v.referral_id
+                    AND o.purpose = v.purpose AND o.closed_ms IS NULL AND o.number < v.number))
 SELECT number, topic, partition, offset, event_id, referral_id, purpose, event_type, environment,
        rank, request_id, attempts, accepted_ms, taken_ms, deadline_ms, first_sent_ms, sealed
-FROM views AS v
-WHERE closed_ms IS NULL AND state != 'in_flight' AND next_ms <= :now
-  AND priority BETWEEN :first AND :last
-  AND purpose NOT IN (SELECT value FROM json_each(:closed))
-  AND NOT EXISTS (SELECT 1 FROM views AS o WHERE o.referral_id = v.referral_id
-                  AND o.purpose = v.purpose AND o.closed_ms IS NULL AND o.number < v.number)
-ORDER BY priority, number LIMIT :limit
+FROM heads WHERE pull BETWEEN :first AND :last
+ORDER BY pull, number LIMIT :limit
 """
 
 _INSERT = """
@@ -254,7 +258,7 @@ class Inbox:
             return self._sealer.open(sealed, place)
         except SealBrokenError:
             # One unreadable row must not stop the others; as an empty view it parks and pages.
-            logger.exception("stored view does not open", code=SealBrokenError.code)
+            log.exception("stored view does not open", code=SealBrokenError.code)
             return b""
 
 
