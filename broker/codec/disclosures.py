@@ -1,0 +1,126 @@
+"""
+The records of `disclosures` and `held`, and the hash chain that seals them.
+
+A disclosure is written as frame, chain, rest: `chain` is SHA-256 over the rest, and the rest begins
+with the chain of the record before. Whoever changes, drops or swaps a record breaks every later one.
+Paths and keyed digests only: no value of an event ever stands here (the held event itself does, in
+`held`, which is restricted like `events`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+
+from broker.codec import avro, wire
+from broker.codec.catalogue_files import read_types
+from broker.codec.registry import schema_id
+from broker.domain.errors import MalformedMessageError
+from broker.resources import schemas_folder
+
+GENESIS: Final = bytes(32)
+"""What the first record of a partition has for `previous`; also: no such digest."""
+
+CHAIN_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One disclosure ready to be written, and the chain value that the next one builds on."""
+
+    value: bytes
+    chain: bytes
+
+
+@cache
+def _records() -> dict[str, Any]:
+    return read_types(schemas_folder() / "records")
+
+
+def disclosure_schema() -> dict[str, Any]:
+    """Return the schema of `crisis.records.Disclosure`."""
+    found: dict[str, Any] = _records()["crisis.records.Disclosure"]
+    return found
+
+
+def held_schema() -> dict[str, Any]:
+    """Return the schema of `crisis.records.Held`."""
+    found: dict[str, Any] = _records()["crisis.records.Held"]
+    return found
+
+
+@cache
+def _head_schema() -> dict[str, Any]:
+    # `previous` up to `view_digest`: what differs from event to event. `chain` and `plan` are
+    # spliced around it, because the plan is encoded once and the chain seals the rest.
+    schema = dict(disclosure_schema())
+    chain, previous, *rest, _plan = schema["fields"]
+    return schema | {"fields": [previous | {"type": chain["type"]}, *rest]}
+
+
+@cache
+def _frames() -> tuple[bytes, bytes]:
+    return wire.frame(schema_id(disclosure_schema())), wire.frame(schema_id(held_schema()))
+
+
+def encode_plan(plan: Mapping[str, Any] | None) -> bytes:
+    """Encode the constant part of a disclosure once; None for a route without an agreement."""
+    if plan is None:
+        return b"\x00"
+    schema = disclosure_schema()["fields"][-1]["type"][1]
+    return b"\x02" + avro.encode(schema, plan)
+
+
+def seal(previous: bytes, head: Mapping[str, Any], encoded_plan: bytes) -> Sealed:
+    """Encode one disclosure behind *previous* (a chain value, or GENESIS)."""
+    rest = avro.encode(_head_schema(), {**head, "previous": previous}) + encoded_plan
+    chain = sha256(rest).digest()
+    return Sealed(_frames()[0] + chain + rest, chain)
+
+
+def read_disclosure(value: bytes) -> Mapping[str, Any]:
+    """Decode one disclosure; raises MalformedMessageError if it is not one."""
+    _, position = wire.unframe(value)
+    found: Mapping[str, Any] = avro.decode(disclosure_schema(), value[position:])
+    return found
+
+
+def encode_held(held: Mapping[str, Any]) -> bytes:
+    """Encode one record of `held`."""
+    return _frames()[1] + avro.encode(held_schema(), held)
+
+
+def read_held(value: bytes) -> Mapping[str, Any]:
+    """Decode one record of `held`; raises MalformedMessageError if it is not one."""
+    _, position = wire.unframe(value)
+    found: Mapping[str, Any] = avro.decode(held_schema(), value[position:])
+    return found
+
+
+def chain_of(value: bytes) -> bytes:
+    """Return the chain value of an encoded disclosure without decoding it."""
+    _, position = wire.unframe(value)
+    return value[position : position + CHAIN_BYTES]
+
+
+def breaks(values: Iterable[bytes], previous: bytes | None = GENESIS) -> Iterator[int]:
+    """
+    Yield the place of every record that does not fit the one before or its own seal.
+
+    Args:
+        values: Encoded disclosures of one partition, in order.
+        previous: Chain value before the first; None if unknown (the beginning has expired).
+    """
+    for place, value in enumerate(values):
+        try:
+            _, position = wire.unframe(value)
+        except MalformedMessageError:
+            yield place
+            previous = None
+            continue
+        chain, rest = value[position : position + CHAIN_BYTES], value[position + CHAIN_BYTES :]
+        linked = previous is None or rest[:CHAIN_BYTES] == previous
+        if not linked or sha256(rest).digest() != chain:
+            yield place
+        previous = chain

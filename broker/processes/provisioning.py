@@ -1,0 +1,82 @@
+"""
+Makes what the active agreements need before anything is released: topics, and view schemas.
+
+Release never makes a topic and never registers a schema: a route that is not provisioned is held.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+from broker.codec.agreement_toml import load_book
+from broker.codec.catalogue import Catalogue, load_catalogue
+from broker.codec.disclosures import disclosure_schema, held_schema
+from broker.codec.registry import SchemaRegistry
+from broker.codec.views import compile_view
+from broker.domain.agreements import AgreementBook
+from broker.domain.decisions import Plan
+from broker.processes.release_lanes import view_subject
+from broker.runtime import topics
+from broker.runtime.kafka_admin import apply
+from broker.runtime.registry import open_registry
+from broker.runtime.settings import Settings
+
+
+async def provision_all(settings: Settings) -> list[str]:
+    """Make topics and register schemas; return one line for each change."""
+    catalogue = load_catalogue(settings.schemas_dir)
+    book = load_book(settings.agreements_dir, catalogue)
+    lines = [
+        str(change) for change in await apply(settings.bootstrap(), topic_plan(settings, book))
+    ]
+    lines += [line async for line in register_all(settings, catalogue, book)]
+    return lines
+
+
+def topic_plan(settings: Settings, book: AgreementBook) -> tuple[topics.TopicSpec, ...]:
+    """Return the topics these agreements need."""
+    return topics.plan(
+        settings.namespace, sorted(book.lanes()), settings.partitions, settings.replication
+    )
+
+
+async def register_all(
+    settings: Settings, catalogue: Catalogue, book: AgreementBook
+) -> AsyncIterator[str]:
+    """Register every schema that can occur; yield a line for each subject."""
+    registry = open_registry(settings)
+    for subject, schema in every_schema(settings.namespace, catalogue, book):
+        known = await _is_known(registry, subject, schema)
+        if not known:
+            yield f"registered {subject} as {await registry.register(subject, schema)}"
+
+
+def every_schema(
+    namespace: str, catalogue: Catalogue, book: AgreementBook
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield subject and schema of every event, every view and the broker's own records."""
+    for event in catalogue.events.values():
+        yield f"{topics.events_topic(namespace)}-{event.fullname}", event.schema
+    yield f"{topics.disclosures_topic(namespace)}-crisis.records.Disclosure", disclosure_schema()
+    yield f"{topics.held_topic(namespace)}-crisis.records.Held", held_schema()
+    for plan in book.every_plan(catalogue):
+        yield _view_schema(namespace, catalogue, plan)
+
+
+def _view_schema(namespace: str, catalogue: Catalogue, plan: Plan) -> tuple[str, dict[str, object]]:
+    codec = compile_view(
+        catalogue.event(plan.event_type),
+        plan.released,
+        recipient=plan.recipient,
+        purpose=plan.purpose,
+    )
+    topic = topics.release_topic(namespace, plan.recipient, plan.purpose)
+    return view_subject(topic, codec), codec.schema
+
+
+async def _is_known(registry: SchemaRegistry, subject: str, schema: dict[str, object]) -> bool:
+    from broker.domain.errors import UnknownSchemaError
+
+    try:
+        await registry.id_of(subject, schema)
+    except UnknownSchemaError:
+        return False
+    return True

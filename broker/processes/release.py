@@ -1,0 +1,131 @@
+"""
+The release process: cuts every event down to what each recipient's agreement allows.
+
+One worker per partition the group assigns to us. A rebalance stops nobody: whoever takes a
+partition over fences the worker that had it.
+"""
+
+import asyncio
+
+import structlog
+
+from broker.codec.agreement_toml import load_book
+from broker.codec.catalogue import load_catalogue
+from broker.domain.streams import Log, Partition
+from broker.processes.release_decider import Decider
+from broker.processes.release_lanes import Lanes
+from broker.processes.release_worker import PartitionWorker, Site
+from broker.runtime import metrics
+from broker.runtime.clock import utc_now
+from broker.runtime.health import Health
+from broker.runtime.registry import open_registry
+from broker.runtime.settings import Settings
+from broker.runtime.topics import events_topic
+
+log = structlog.get_logger()
+
+STOP_S = 15.0
+"""How long workers may take to finish their transaction after the stop."""
+
+
+class Release:
+    """Runs one worker per assigned partition."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._workers: dict[int, tuple[asyncio.Task[None], asyncio.Event, PartitionWorker]] = {}
+        self._owned: frozenset[int] = frozenset()
+
+    async def assigned(self, partitions: frozenset[Partition]) -> None:
+        """Start workers of new partitions and stop those of lost ones; empty: a change is coming."""
+        self._owned = frozenset(partition.number for partition in partitions)
+        metrics.PARTITIONS_OWNED.set(len(self._owned))
+        if not partitions:
+            return
+        for number in list(self._workers):
+            task, stop, _ = self._workers[number]
+            if number not in self._owned:
+                stop.set()
+            if task.done() or number not in self._owned:
+                del self._workers[number]
+        for number in sorted(self._owned - self._workers.keys()):
+            stop = asyncio.Event()
+            worker = PartitionWorker(
+                self._site, number, is_owned=lambda number=number: number in self._owned
+            )
+            task = asyncio.create_task(worker.run(stop), name=f"release-{number}")
+            self._workers[number] = (task, stop, worker)
+
+    def not_working(self) -> str | None:
+        """Return why this process is not ready, or None."""
+        idle = [n for n, (_, _, worker) in self._workers.items() if not worker.working]
+        return f"{len(idle)} partitions are not being released" if idle else None
+
+    def failed(self) -> BaseException | None:
+        """Return the error of a worker that a defect has stopped, or None."""
+        for task, _, _ in self._workers.values():
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                return task.exception()
+        return None
+
+    async def aclose(self) -> None:
+        """Let every worker finish its transaction; cut off those that cannot."""
+        for _, stop, _ in self._workers.values():
+            stop.set()
+        tasks = [task for task, _, _ in self._workers.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+
+
+def build_site(settings: Settings, kafka: Log) -> Site:
+    """Load schemas, agreements and secrets; raises what is wrong with them before any traffic."""
+    catalogue = load_catalogue(settings.schemas_dir)
+    book = load_book(settings.agreements_dir, catalogue)
+    secret = settings.secret()
+    lanes = Lanes(
+        catalogue=catalogue,
+        book=book,
+        registry=open_registry(settings),
+        namespace=settings.namespace,
+    )
+    decider = Decider(
+        catalogue=catalogue,
+        lanes=lanes,
+        secret=secret,
+        environment=settings.environment,
+        reference_check=settings.release.reference_check,
+        max_view_bytes=settings.release.max_view_bytes,
+    )
+    return Site(
+        log=kafka,
+        decider=decider,
+        lanes=lanes,
+        namespace=settings.namespace,
+        cluster=settings.cluster,
+        secret=secret,
+        settings=settings.release,
+        clock=utc_now,
+    )
+
+
+async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Health) -> None:
+    """Release until *stop*; a defect in a worker stops the process, so that somebody looks."""
+    site = build_site(settings, kafka)
+    release = Release(site)
+    membership = await kafka.join(site.group, events_topic(settings.namespace), release.assigned)
+    health.add("group", lambda: None if membership.healthy else "the group does not hear us")
+    health.add("partitions", release.not_working)
+    log.info("releasing", topic=events_topic(settings.namespace))
+    try:
+        while not stop.is_set():
+            if (defect := release.failed()) is not None:
+                raise defect
+            try:
+                await asyncio.wait_for(stop.wait(), 1.0)
+            except TimeoutError:
+                continue
+    finally:
+        await release.aclose()
+        await membership.aclose()

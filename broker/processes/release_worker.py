@@ -1,0 +1,270 @@
+"""
+One partition of `crisis.events`, released by the protocol of the design.
+
+Take over (which fences whoever was here before and settles their transaction), read back the
+state, then batch after batch: decide and encode everything, and only then one transaction for
+views, disclosures and offset. After any error the outcome is unknown: throw the producer away
+and take over again. Nothing is aborted by hand and nothing is reused.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from broker.domain.errors import FencedError, InputError, TransportError, UnwritableError
+from broker.domain.streams import Log, Partition, Reader, Record, TransactionalProducer
+from broker.processes.release_batch import Batch
+from broker.processes.release_decider import Decided, Decider, LanesMissing
+from broker.processes.release_lanes import Lanes
+from broker.processes.release_state import PartitionState, RouteKey, recover
+from broker.runtime import metrics
+from broker.runtime.clock import Clock
+from broker.runtime.settings import ReleaseSettings
+from broker.runtime.topics import events_topic, release_topic
+
+log = structlog.get_logger()
+
+FETCH_S = 0.5
+"""How long a fetch waits when there is nothing; bounds how late a stop or a held retry is seen."""
+
+BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Between take-overs after failures in a row."""
+
+UNWRITABLE_S = (15, 30, 60, 120, 300)
+"""How long a topic that refused a record is not tried again."""
+
+MOST_SEEN = 500_000
+"""Event ids a worker remembers at the most: far beyond the window at any volume of a county."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What all workers of one process share."""
+
+    log: Log
+    decider: Decider
+    lanes: Lanes
+    namespace: str
+    cluster: str
+    secret: bytes
+    settings: ReleaseSettings
+    clock: Clock
+
+    @property
+    def group(self) -> str:
+        """Consumer group whose offsets say how far each partition has been released."""
+        return f"{self.namespace}.release"
+
+
+class PartitionWorker:
+    """Releases one partition until told to stop."""
+
+    def __init__(self, site: Site, number: int, *, is_owned: Callable[[], bool]) -> None:
+        self._site = site
+        self._number = number
+        self._is_owned = is_owned
+        self._events = Partition(events_topic(site.namespace), number)
+        self._state = PartitionState()
+        self._producer: TransactionalProducer | None = None
+        self._reader: Reader | None = None
+        self._unwritable: dict[str, tuple[datetime, int]] = {}
+        self._next_held_try = site.clock()
+        self.position = -1
+        self.working = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until *stop*; failures are taken over from, never given up on."""
+        failures = 0
+        cause = "assigned"
+        while not stop.is_set():
+            try:
+                await self._take_over(cause)
+                self.working = True
+                while not stop.is_set():
+                    await self._step()
+                    failures = 0
+            except FencedError:
+                # Somebody else owns the partition now. Taking it back at once would fight them;
+                # the group tells us soon whether it is ours after all.
+                cause = "fenced"
+                failures += 1
+                await _wait(stop, 2 * BACKOFF_S[-1] if self._is_owned() else BACKOFF_S[-1])
+            except TransportError as error:
+                cause = error.code
+                log.warning("release interrupted", partition=self._number, code=error.code)
+                await _wait(stop, BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                failures += 1
+            finally:
+                self.working = False
+                await self._let_go()
+            if not self._is_owned():
+                return
+
+    async def _take_over(self, cause: str) -> None:
+        site = self._site
+        metrics.TAKEOVERS.labels(cause).inc()
+        self._producer = await site.log.open_transactional_producer(
+            f"release-{site.cluster}-{site.namespace}-{self._number}"
+        )
+        # INVARIANT: read only now. Before the line above an old owner could still commit.
+        committed = await site.log.committed(site.group, self._events)
+        self._state = await recover(
+            site.log,
+            site.namespace,
+            self._number,
+            now=site.clock(),
+            window=site.settings.dedupe_window,
+        )
+        self._reader = await site.log.open_reader([self._events])
+        if committed is not None:
+            self._reader.seek(self._events, committed)
+            self.position = committed
+        metrics.HELD_ROUTES.labels(str(self._number)).set(self._state.held_count())
+
+    async def _let_go(self) -> None:
+        producer, reader = self._producer, self._reader
+        self._producer = self._reader = None
+        if producer is not None:
+            await producer.aclose()
+        if reader is not None:
+            await reader.aclose()
+
+    async def _step(self) -> None:
+        if self._reader is None:
+            raise TransportError("the partition has not been taken over")
+        records = await self._reader.fetch(FETCH_S, self._site.settings.max_batch)
+        if records:
+            await self._release(records)
+        elif self._state.held and self._site.clock() >= self._next_held_try:
+            await self._retry_held()
+
+    async def _release(self, records: Sequence[Record]) -> None:
+        decided = [(record, await self._decide(record.value)) for record in records]
+        batch = self._batch()
+        refused = self._refused_topics()
+        for record, result in decided:
+            try:
+                if isinstance(result, InputError):
+                    raise result
+                if batch.is_repeat(result):
+                    batch.counts.append(("", "", "repeated"))
+                else:
+                    batch.add(record, result, refused)
+            except InputError as error:
+                log.error(
+                    "record dead-lettered",
+                    topic=self._events.topic,
+                    partition=self._number,
+                    offset=record.offset,
+                    code=error.code,
+                )
+                batch.add_dead_letter(record, error)
+        await self._commit(batch, {self._events: records[-1].offset + 1})
+        self.position = records[-1].offset + 1
+
+    async def _decide(self, value: bytes) -> Decided | InputError:
+        while True:
+            try:
+                return self._site.decider.decide(value)
+            except LanesMissing as missing:
+                for key in missing.keys:
+                    await self._site.lanes.make(key)
+            except InputError as error:
+                return error
+
+    async def _retry_held(self) -> None:
+        """Try every held route again, in order, one transaction each: one refusal stops no other."""
+        self._next_held_try = self._site.clock() + timedelta(
+            seconds=self._site.settings.held_retry_s
+        )
+        self._site.lanes.forget_held()
+        refused = self._refused_topics()
+        for key in list(self._state.held):
+            if release_topic(self._site.namespace, key[1], key[2]) not in refused:
+                await self._redrive(key)
+
+    async def _redrive(self, key: RouteKey) -> None:
+        _, recipient, purpose = key
+        batch = self._batch()
+        for held in self._state.held[key].values():
+            decided = await self._decide(held["event"])
+            if isinstance(decided, InputError):
+                break
+            result = next(
+                (
+                    route
+                    for route in decided.routes
+                    if (route.recipient, route.purpose) == (recipient, purpose)
+                ),
+                None,
+            )
+            if result is None or result.outcome == "held":
+                break
+            batch.add_redriven(held, decided, result)
+        if batch.outputs:
+            await self._commit(batch, {})
+
+    def _batch(self) -> Batch:
+        return Batch(
+            namespace=self._site.namespace,
+            number=self._number,
+            secret=self._site.secret,
+            now=self._site.clock(),
+            state=self._state,
+        )
+
+    async def _commit(self, batch: Batch, offsets: dict[Partition, int]) -> None:
+        if self._producer is None:
+            raise TransportError("the partition has not been taken over")
+        try:
+            await self._producer.commit(batch.outputs, offsets, self._site.group)
+        except UnwritableError as error:
+            self._refuse(error.topic)
+            raise
+        batch.commit_to(self._state)
+        self._forget_old()
+        self._count(batch)
+
+    def _refuse(self, topic: str) -> None:
+        if ".release." not in topic:
+            return  # our own records cannot be written: that is back-pressure, not a route's fault
+        _, times = self._unwritable.get(topic, (None, -1))
+        times = min(times + 1, len(UNWRITABLE_S) - 1)
+        until = self._site.clock() + timedelta(seconds=UNWRITABLE_S[times])
+        self._unwritable[topic] = (until, times)
+        log.error("route unwritable, holding its views", topic=topic, partition=self._number)
+
+    def _refused_topics(self) -> frozenset[str]:
+        now = self._site.clock()
+        return frozenset(topic for topic, (until, _) in self._unwritable.items() if now < until)
+
+    def _forget_old(self) -> None:
+        # Insertion order is time order: what is beyond any repeat falls off the front.
+        excess = len(self._state.seen) - MOST_SEEN
+        for event_id in list(self._state.seen)[: max(0, excess)]:
+            del self._state.seen[event_id]
+
+    def _count(self, batch: Batch) -> None:
+        for (recipient, purpose, outcome), group in groupby(sorted(batch.counts)):
+            metrics.DECISIONS.labels(recipient, purpose, outcome).inc(len(list(group)))
+            if outcome == "envelope_only":
+                metrics.ENVELOPE_ONLY.labels(recipient, purpose).inc()
+        for code in batch.dead:
+            metrics.DEAD_LETTERS.labels("release", code).inc()
+        for recipient, purpose in batch.safety:
+            metrics.WITHHELD_SAFETY.labels(recipient, purpose).inc()
+        metrics.HELD_ROUTES.labels(str(self._number)).set(self._state.held_count())
+        now = self._site.clock()
+        for recorded in batch.recorded:
+            metrics.RELEASE_SECONDS.observe(max(0.0, (now - recorded).total_seconds()))
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,96 @@
+"""
+Runs one process: its log, its ops port, its work, and a clean stop within 20 seconds.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import uvloop
+
+from broker.domain.errors import BrokerError, ConfigurationError
+from broker.domain.streams import Log
+from broker.runtime import logs
+from broker.runtime.health import Health
+from broker.runtime.open_log import open_log
+from broker.runtime.settings import PORTS, Settings
+
+log = structlog.get_logger()
+
+STOP_S: Final = 18.0
+"""From the signal to the hard exit; the promise is 20."""
+
+HARD_EXIT: Final = 70
+
+Work = Callable[[Settings, asyncio.Event, Log, Health], Awaitable[None]]
+"""A process's work: returns after the stop; raising ends the process."""
+
+
+def work_of(process: str) -> Work:
+    """Return the work of a process; imports only what that process needs."""
+    if process == "intake":
+        from broker.processes.intake import run as intake
+
+        return intake
+    if process == "release":
+        from broker.processes.release import run as release
+
+        return release
+    if process == "deliver":
+        from broker.processes.deliver import run as deliver
+
+        return deliver
+    raise ConfigurationError(f"no such process, there are: {', '.join(PORTS)}")
+
+
+def main(process: str, settings: Settings) -> int:
+    """
+    Run *process* until SIGTERM or SIGINT and return the exit code.
+
+    0: stopped cleanly. 1: a defect or an outage that needs a person. 2: configuration.
+    """
+    logs.configure(settings.log_level, process=process)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(process, settings))
+    except ConfigurationError as error:
+        log.error("cannot start", rule=str(error))
+        return 2
+    except Exception as error:
+        log.critical("stopped by a defect", code=getattr(error, "code", "defect"), exc_info=error)
+        return 1
+    return 0
+
+
+async def _run(process: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _begin_stop, loop, stop)
+    health = Health(process)
+    kafka = open_log(settings, client_id=f"crisis-{process}")
+    port = PORTS[process] if settings.ops_port is None else settings.ops_port
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(health.serve(settings.ops_host, port, stop))
+            group.create_task(_until_stopped(work_of(process)(settings, stop, kafka, health), stop))
+    except* BrokerError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        await kafka.aclose()
+
+
+async def _until_stopped(work: Awaitable[None], stop: asyncio.Event) -> None:
+    try:
+        await work
+    finally:
+        stop.set()
+
+
+def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    stop.set()
+    # A library that hangs on a dead broker must not keep us: everything that counts is durable.
+    loop.call_later(STOP_S, os._exit, HARD_EXIT)
