@@ -41,3 +41,17 @@ def start_kafka(folder: Path) -> local_kafka.LocalKafka:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no Kafka on this machine: {error}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--strict-skips`, which CI uses: there a test that did not run is a failure."""
+    parser.addoption("--strict-skips", action="store_true", help="fail the run if a test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn skips into a failed run where that was asked for."""
+    if not session.config.getoption("--strict-skips"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
