@@ -38,7 +38,7 @@ _ABSENT_IS_TRUE = frozenset({"do_not_disclose_purpose"})
 _BIRTH_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 _NAMEABLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
 _UNREADABLE = object()
-_NESTED: Mapping[str, tuple[type, str]] = {
+_NESTED: Mapping[str, tuple[type[Any], str]] = {
     "record": (dict, "not an object"),
     "map": (dict, "not an object"),
     "array": (list, "not an array"),
@@ -208,8 +208,7 @@ class Reader:
     def _nested(self, kind: str, schema: Schema, value: Json, path: str) -> Any:
         json_type, rule = _NESTED[kind]
         if not isinstance(value, json_type):
-            self.problem(path, rule)
-            return None
+            return self.problem(path, rule)
         if kind == "record":
             return self.record(schema, value, path)
         if kind == "array":
