@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from broker.codec import avro, wire
 from broker.codec.catalogue_files import read_types
-from broker.codec.registry import schema_id
 from broker.domain.errors import MalformedMessageError
 from broker.resources import schemas_folder
 
@@ -27,9 +26,9 @@ CHAIN_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One disclosure ready to be written, and the chain value that the next one builds on."""
+    """One disclosure without its frame, and the chain value that the next one builds on."""
 
-    value: bytes
+    record: bytes
     chain: bytes
 
 
@@ -59,11 +58,6 @@ def _head_schema() -> dict[str, Any]:
     return schema | {"fields": [previous | {"type": chain["type"]}, *rest]}
 
 
-@cache
-def _frames() -> tuple[bytes, bytes]:
-    return wire.frame(schema_id(disclosure_schema())), wire.frame(schema_id(held_schema()))
-
-
 def encode_plan(plan: Mapping[str, Any] | None) -> bytes:
     """Encode the constant part of a disclosure once; None for a route without an agreement."""
     if plan is None:
@@ -76,7 +70,7 @@ def seal(previous: bytes, head: Mapping[str, Any], encoded_plan: bytes) -> Seale
     """Encode one disclosure behind *previous* (a chain value, or GENESIS)."""
     rest = avro.encode(_head_schema(), {**head, "previous": previous}) + encoded_plan
     chain = sha256(rest).digest()
-    return Sealed(_frames()[0] + chain + rest, chain)
+    return Sealed(chain + rest, chain)
 
 
 def read_disclosure(value: bytes) -> Mapping[str, Any]:
@@ -87,8 +81,8 @@ def read_disclosure(value: bytes) -> Mapping[str, Any]:
 
 
 def encode_held(held: Mapping[str, Any]) -> bytes:
-    """Encode one record of `held`."""
-    return _frames()[1] + avro.encode(held_schema(), held)
+    """Encode one record of `held`, without its frame."""
+    return avro.encode(held_schema(), held)
 
 
 def read_held(value: bytes) -> Mapping[str, Any]:

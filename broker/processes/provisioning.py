@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import Catalogue, load_catalogue
 from broker.codec.disclosures import disclosure_schema, held_schema
-from broker.codec.registry import SchemaRegistry
+from broker.codec.registry import SchemaRegistry, subject_name
 from broker.codec.views import compile_view
 from broker.domain.agreements import AgreementBook
-from broker.domain.decisions import Plan
+from broker.domain.errors import UnknownSchemaError
 from broker.processes.release_lanes import view_subject
 from broker.runtime import topics
 from broker.runtime.kafka_admin import apply
@@ -54,27 +54,21 @@ def every_schema(
 ) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield subject and schema of every event, every view and the broker's own records."""
     for event in catalogue.events.values():
-        yield f"{topics.events_topic(namespace)}-{event.fullname}", event.schema
-    yield f"{topics.disclosures_topic(namespace)}-crisis.records.Disclosure", disclosure_schema()
-    yield f"{topics.held_topic(namespace)}-crisis.records.Held", held_schema()
-    for plan in book.every_plan(catalogue):
-        yield _view_schema(namespace, catalogue, plan)
-
-
-def _view_schema(namespace: str, catalogue: Catalogue, plan: Plan) -> tuple[str, dict[str, object]]:
-    codec = compile_view(
-        catalogue.event(plan.event_type),
-        plan.released,
-        recipient=plan.recipient,
-        purpose=plan.purpose,
-    )
-    topic = topics.release_topic(namespace, plan.recipient, plan.purpose)
-    return view_subject(topic, codec), codec.schema
+        yield subject_name(topics.events_topic(namespace), event.fullname), event.schema
+    disclosures, held = topics.disclosures_topic(namespace), topics.held_topic(namespace)
+    yield subject_name(disclosures, "crisis.records.Disclosure"), disclosure_schema()
+    yield subject_name(held, "crisis.records.Held"), held_schema()
+    for route in book.routes():
+        topic = topics.release_topic(namespace, route.recipient, route.purpose)
+        for event in catalogue.events.values():
+            for plan in book.plans(*route, event):
+                codec = compile_view(
+                    event, plan.released, recipient=plan.recipient, purpose=plan.purpose
+                )
+                yield view_subject(topic, codec), codec.schema
 
 
 async def _is_known(registry: SchemaRegistry, subject: str, schema: dict[str, object]) -> bool:
-    from broker.domain.errors import UnknownSchemaError
-
     try:
         await registry.id_of(subject, schema)
     except UnknownSchemaError:

@@ -9,14 +9,17 @@ import asyncio
 
 import structlog
 
+from broker.codec import wire
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import load_catalogue
 from broker.domain.streams import Log, Partition
+from broker.processes.release_batch import Frames
 from broker.processes.release_decider import Decider
 from broker.processes.release_lanes import Lanes
 from broker.processes.release_worker import PartitionWorker, Site
+from broker.processes.subjects import Subjects
 from broker.runtime import metrics
-from broker.runtime.clock import utc_now
+from broker.runtime.clock import Clock, utc_now
 from broker.runtime.health import Health
 from broker.runtime.registry import open_registry
 from broker.runtime.settings import Settings
@@ -79,19 +82,17 @@ class Release:
                 task.cancel()
 
 
-def build_site(settings: Settings, kafka: Log) -> Site:
+async def build_site(settings: Settings, kafka: Log, clock: Clock = utc_now) -> Site:
     """Load schemas, agreements and secrets; raises what is wrong with them before any traffic."""
     catalogue = load_catalogue(settings.schemas_dir)
     book = load_book(settings.agreements_dir, catalogue)
     secret = settings.secret()
-    lanes = Lanes(
-        catalogue=catalogue,
-        book=book,
-        registry=open_registry(settings),
-        namespace=settings.namespace,
-    )
+    registry = open_registry(settings)
+    lanes = Lanes(catalogue=catalogue, book=book, registry=registry, namespace=settings.namespace)
+    ids = Subjects(registry, settings.namespace)
     decider = Decider(
-        catalogue=catalogue,
+        events={await ids.event(event): event for event in catalogue.events.values()},
+        envelope_schema=catalogue.type_schema("crisis.types.Envelope"),
         lanes=lanes,
         secret=secret,
         environment=settings.environment,
@@ -102,17 +103,20 @@ def build_site(settings: Settings, kafka: Log) -> Site:
         log=kafka,
         decider=decider,
         lanes=lanes,
+        frames=Frames(
+            disclosure=wire.frame(await ids.disclosure()), held=wire.frame(await ids.held())
+        ),
         namespace=settings.namespace,
         cluster=settings.cluster,
         secret=secret,
         settings=settings.release,
-        clock=utc_now,
+        clock=clock,
     )
 
 
 async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Health) -> None:
     """Release until *stop*; a defect in a worker stops the process, so that somebody looks."""
-    site = build_site(settings, kafka)
+    site = await build_site(settings, kafka)
     release = Release(site)
     membership = await kafka.join(site.group, events_topic(settings.namespace), release.assigned)
     health.add("group", lambda: None if membership.healthy else "the group does not hear us")

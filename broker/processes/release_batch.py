@@ -18,6 +18,14 @@ from broker.runtime.topics import dead_letters_topic, disclosures_topic, held_to
 STAGE = "release"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Confluent prefixes of the broker's own records, as this installation's registry has them."""
+
+    disclosure: bytes
+    held: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class Batch:
     """
@@ -35,6 +43,7 @@ class Batch:
     namespace: str
     number: int
     secret: bytes
+    frames: Frames
     now: datetime
     state: PartitionState
     chain: bytes = GENESIS
@@ -83,7 +92,9 @@ class Batch:
             self._write_view(result, decided)
         self._disclose(result, decided, held["source_offset"], supersedes=held["release_id"])
         note = {**held, "kind": "resolved", "reason": result.outcome, "event": b"", "at": self.now}
-        self._put(held_topic(self.namespace), held["referral_id"], encode_held(note))
+        self._put(
+            held_topic(self.namespace), held["referral_id"], self.frames.held + encode_held(note)
+        )
         self.held.append(note)
 
     def add_dead_letter(self, record: Record, error: InputError) -> None:
@@ -145,7 +156,9 @@ class Batch:
             "source_offset": record.offset,
             "event": record.value,
         }
-        self._put(held_topic(self.namespace), decided.referral_id, encode_held(held))
+        self._put(
+            held_topic(self.namespace), decided.referral_id, self.frames.held + encode_held(held)
+        )
         self.held.append(held)
         self.held_keys.add((decided.referral_id, result.recipient, result.purpose))
 
@@ -172,7 +185,11 @@ class Batch:
         }
         sealed = seal(self.chain, head, result.encoded_plan)
         self.chain = sealed.chain
-        self._put(disclosures_topic(self.namespace), decided.referral_id, sealed.value)
+        self._put(
+            disclosures_topic(self.namespace),
+            decided.referral_id,
+            self.frames.disclosure + sealed.record,
+        )
         self.counts.append((result.recipient, result.purpose, result.outcome))
 
     def _put(

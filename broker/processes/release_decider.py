@@ -13,8 +13,7 @@ from typing import Any, Final
 import structlog
 
 from broker.codec import avro, wire
-from broker.codec.catalogue import Catalogue, EventSchema
-from broker.codec.registry import schema_id
+from broker.codec.catalogue import EventSchema
 from broker.domain import ids
 from broker.domain.errors import InputError, MalformedMessageError, UnknownSchemaError
 from broker.domain.facts import derive_facts
@@ -80,7 +79,8 @@ class Decider:
     def __init__(
         self,
         *,
-        catalogue: Catalogue,
+        events: Mapping[int, EventSchema],
+        envelope_schema: Mapping[str, Any],
         lanes: Lanes,
         secret: bytes,
         environment: str,
@@ -92,11 +92,9 @@ class Decider:
         self._environment = environment
         self._reference_check = reference_check
         self._max_view_bytes = max_view_bytes
-        self._events: Mapping[int, EventSchema] = {
-            schema_id(event.schema): event for event in catalogue.events.values()
-        }
-        self._envelope_schema = catalogue.type_schema("crisis.types.Envelope")
-        self._public = public_part(self._envelope_schema)
+        self._events = events
+        self._envelope_schema = envelope_schema
+        self._public = public_part(envelope_schema)
 
     def decide(self, value: bytes) -> Decided:
         """

@@ -12,7 +12,7 @@ from broker import __version__
 from broker.codec import avro, wire
 from broker.codec.catalogue import Catalogue, EventSchema
 from broker.codec.disclosures import encode_plan
-from broker.codec.registry import SchemaRegistry
+from broker.codec.registry import SchemaRegistry, subject_name
 from broker.codec.views import ViewCodec, compile_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.decisions import Effect, Plan
@@ -121,8 +121,7 @@ class Lanes:
 
 def view_subject(topic: str, codec: ViewCodec) -> str:
     """Return the registry subject of a view: record name within topic."""
-    schema = codec.schema
-    return f"{topic}-{schema['namespace']}.{schema['name']}"
+    return subject_name(topic, f"{codec.schema['namespace']}.{codec.schema['name']}")
 
 
 def describe(plan: Plan) -> dict[str, object]:

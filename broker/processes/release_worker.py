@@ -17,7 +17,7 @@ import structlog
 
 from broker.domain.errors import FencedError, InputError, TransportError, UnwritableError
 from broker.domain.streams import Log, Partition, Reader, Record, TransactionalProducer
-from broker.processes.release_batch import Batch
+from broker.processes.release_batch import Batch, Frames
 from broker.processes.release_decider import Decided, Decider, LanesMissing
 from broker.processes.release_lanes import Lanes
 from broker.processes.release_state import PartitionState, RouteKey, recover
@@ -48,6 +48,7 @@ class Site:
     log: Log
     decider: Decider
     lanes: Lanes
+    frames: Frames
     namespace: str
     cluster: str
     secret: bytes
@@ -213,6 +214,7 @@ class PartitionWorker:
             namespace=self._site.namespace,
             number=self._number,
             secret=self._site.secret,
+            frames=self._site.frames,
             now=self._site.clock(),
             state=self._state,
         )
