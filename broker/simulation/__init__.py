@@ -1,0 +1,1 @@
+"""Invented traffic, stand-in agencies and the demo; nobody in it exists."""
