@@ -38,6 +38,16 @@ FINDINGS = Counter(
     "What intake noticed about accepted events, by finding. Tell the sender's system owner.",
     ("code",),
 )
+UNAUTHENTICATED = Counter(
+    "crisis_intake_unauthenticated_total",
+    "Callers not recognised, by reason. Steady: a partner's key or token is wrong. Burst: probing.",
+    ("reason",),
+)
+RATE_OVERDRAWN = Counter(
+    "crisis_intake_rate_overdrawn_total",
+    "Immediate referrals accepted beyond a party's rate and reserve. Ask the party what happened.",
+    ("party",),
+)
 OUTBOX_ENTRIES = Gauge(
     "crisis_outbox_entries", "Events accepted and not yet in Kafka. Grows: Kafka is away."
 )
@@ -118,6 +128,21 @@ INBOX_OLDEST_SECONDS = Gauge(
 LANE_CLOSED = Gauge(
     "crisis_lane_closed",
     "1 if the lane stopped because a view held more than its agreement grants. Page.",
+    ("recipient",),
+)
+VIEWS_LOST = Counter(
+    "crisis_delivery_views_lost_total",
+    "Offsets that retention deleted before this recipient's deliver read them. Any: restore, page.",
+    ("recipient",),
+)
+PAGES = Counter(
+    "crisis_delivery_pages_total",
+    "Views that needed a person, by reason. Any rise: phone the recipient; see the parked list.",
+    ("recipient", "code"),
+)
+RECEIPTS_WAITING = Gauge(
+    "crisis_delivery_receipts_waiting",
+    "Technical receipts that intake has not accepted. Grows: intake is away or refuses our key.",
     ("recipient",),
 )
 DELIVERY_SECONDS = Histogram(

@@ -27,6 +27,9 @@ PORTS = {"intake": 9464, "release": 9465, "deliver": 9466}
 """Where each process answers /metrics, /healthz and /readyz by default."""
 
 
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+
+
 class Environment(StrEnum):
     """Whether people act on what moves through this installation."""
 
@@ -77,6 +80,8 @@ class IntakeSettings(BaseModel):
     max_depth: int = 32
     receive_timeout_s: float = 10.0
     rate_per_minute: int = 600
+    keys_file: OptionalPath = None
+    receipts_kept: timedelta = timedelta(days=30)
     keep_after_handover: timedelta = timedelta(hours=24)
 
 
@@ -97,11 +102,10 @@ class DeliverSettings(BaseModel):
     """The deliver process."""
 
     concurrency: int = 16
+    kept_for_urgent: int = Field(default=4, description="of these, slots only urgent views use")
     request_timeout_s: float = 5.0
     intake_url: str = "http://127.0.0.1:8443"
-
-
-OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+    keep_after_close: timedelta = timedelta(hours=72)
 
 
 class Settings(BaseSettings):
@@ -181,6 +185,10 @@ class Settings(BaseSettings):
         if len(raw) < 32:
             raise ConfigurationError("the site secret is shorter than 32 bytes @ site_secret")
         return raw
+
+    def keys_file(self) -> Path:
+        """Return where the API keys of intake are kept, as hashes."""
+        return self.intake.keys_file or self.state_dir / "secrets" / "api-keys.json"
 
 
 def load_settings(**overrides: object) -> Settings:
