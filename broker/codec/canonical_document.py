@@ -28,7 +28,7 @@ _ENVIRONMENTS = frozenset({"live", "test", "exercise", "canary"})
 _ROUTE_SOURCES = frozenset({"sender", "rota", "safeguarding_decision"})
 _PARTY = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MAX_NAME_CHARS = 200
-_NEEDS_REFERENCE = "referral_made"
+_REFERRAL = "referral_made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +75,10 @@ def read_envelope_fields(
         ParsedDocument,
         event_type=event_type,
         reference=_reference(reader, event_type, document.get("reference")),
-        occurred_at=reader.moment(document.get("occurred_at"), "$.occurred_at"),
+        occurred_at=_occurred_at(reader, document.get("occurred_at")),
         sequence=_sequence(reader, document.get("sequence")),
         environment=_environment(reader, document.get("environment")),
-        urgency=_urgency(reader, document.get("urgency")),
+        urgency=_urgency(reader, event_type, document.get("urgency")),
         routes=_routes(reader, document.get("routes")),
         expires_at=None if expires_at is None else reader.moment(expires_at, "$.expires_at"),
         supersedes=_name(reader, document.get("supersedes"), "$.supersedes"),
@@ -86,7 +86,7 @@ def read_envelope_fields(
 
 
 def _reference(reader: Reader, event_type: str, value: Json) -> str | None:
-    if value is None and event_type == _NEEDS_REFERENCE:
+    if value is None and event_type == _REFERRAL:
         reader.problem("$.reference", "required field is missing")
     return _name(reader, value, "$.reference")
 
@@ -107,14 +107,22 @@ def _environment(reader: Reader, value: Json) -> str:
     return value
 
 
-def _urgency(reader: Reader, value: Json) -> dict[str, Any]:
+def _occurred_at(reader: Reader, value: Json) -> dict[str, Any]:
+    if value is None:
+        reader.problem("$.occurred_at", "required field is missing")
+        return {}
+    return reader.moment(value, "$.occurred_at")
+
+
+def _urgency(reader: Reader, event_type: str, value: Json) -> dict[str, Any]:
     stated = value if isinstance(value, dict) else {}
     scheme, version, code = (
         _short_text(reader, stated.get(part), f"$.urgency.{part}")
         for part in ("scheme", "version", "code")
     )
     meaning = grade(scheme, code)
-    if meaning.rank is Rank.UNKNOWN:
+    # An answer need not repeat the urgency of the referral it answers.
+    if meaning.rank is Rank.UNKNOWN and (code or event_type == _REFERRAL):
         finding = "urgency-unknown-code" if code else "urgency-missing"
         reader.find(finding, "$.urgency", kept="envelope.urgency", severity=Severity.SAFETY)
     return {

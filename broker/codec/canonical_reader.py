@@ -16,6 +16,7 @@ from broker.codec.canonical_scalars import SCALARS
 from broker.codec.catalogue_files import Schema
 from broker.codec.moments import ASSUMED, read_moment
 from broker.domain.findings import Finding, Severity
+from broker.domain.json_text import shown
 
 Json = Any
 
@@ -36,7 +37,6 @@ _ABSENT_IS_TRUE = frozenset({"do_not_disclose_purpose"})
 """Where nobody said, the careful answer."""
 
 _BIRTH_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
-_NAMEABLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
 _UNREADABLE = object()
 _NESTED: Mapping[str, tuple[type[Any], str]] = {
     "record": (dict, "not an object"),
@@ -137,7 +137,8 @@ class Reader:
     def keep_unknown(self, key: str, value: Json, path: str) -> None:
         """Keep a field that the schema does not have."""
         self.text(key, f"{path}.*")
-        self._keep("unknown-field", value, f"{path}.{key}", shown=f"{path}.{_nameable(key)}")
+        # A key may be a person's name or number; findings travel further than the payload does.
+        self._keep("unknown-field", value, f"{path}.{key}", place=f"{path}.{shown(key)}")
 
     def problem(self, path: str, rule: str) -> None:
         """Note a problem."""
@@ -248,19 +249,13 @@ class Reader:
         value: Json,
         path: str,
         *,
-        shown: str | None = None,
+        place: str | None = None,
         severity: Severity | None = None,
     ) -> None:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        self.text(text, shown or path)
+        self.text(text, place or path)
         self.unmapped.append({"path": path, "text": text})
-        self.find(code, shown or path, severity=severity)
-
-
-def _nameable(key: str) -> str:
-    # A key may be a name or a number of a person; findings travel further than the payload does.
-    digits = sum(character.isdigit() for character in key)
-    return key if _NAMEABLE.fullmatch(key) and digits < 5 else "*"
+        self.find(code, place or path, severity=severity)
 
 
 def _no_text() -> tuple[dict[str, Any], list[str]]:
