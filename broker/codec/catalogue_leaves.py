@@ -1,7 +1,7 @@
 """Lists the leaves of a record: the smallest things an agreement can name (schemas/README.md)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.codec.catalogue_files import PRIMITIVES, Problem, Schema, fullname
@@ -25,7 +25,7 @@ class Leaf:
         group: What agreements grant together.
         sensitivity: ``S0`` to ``S8``.
         presence: ``show`` or ``conceal``: whether a recipient is told that it is held.
-        since: Catalogue version that brought it.
+        since: Catalogue version that brought it, or the newest container around it.
         avro_type: Its type without the null branch; an array's length is an ``int``.
         is_length: Whether it is the length of an array of records.
     """
@@ -51,7 +51,7 @@ class FoundLeaves:
 def find_leaves(record: Mapping[str, Any], types: Mapping[str, Schema]) -> FoundLeaves:
     """Walk a record down to its leaves."""
     found = FoundLeaves()
-    _walk(record, types, (), (), found)
+    _walk(record, types, _Trail(), found)
     return found
 
 
@@ -63,29 +63,47 @@ def without_null(avro_type: Schema) -> Schema:
     return avro_type
 
 
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """How the walk got to a record; a field is as new as the newest container around it."""
+
+    path: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    since: int = 1
+
+
 def _walk(
-    record: Mapping[str, Any],
-    types: Mapping[str, Schema],
-    path: tuple[str, ...],
-    ancestors: tuple[str, ...],
-    found: FoundLeaves,
+    record: Mapping[str, Any], types: Mapping[str, Schema], trail: _Trail, found: FoundLeaves
 ) -> None:
     name = fullname(record)
-    if name in ancestors:
+    if name in trail.records:
         found.problems.append((name, "a container may not contain itself"))
         return
     for member in record["fields"]:
-        inner, is_array = _container(member["type"], types)
         place = f"{name}.{member['name']}"
-        here = (*path, member["name"])
+        since = member.get("x-since", 1)
+        if not isinstance(since, int) or since < 1:
+            found.problems.append((place, "x-since is no catalogue version"))
+            since = 1
         if not member.get("doc"):
             found.problems.append((place, "no doc"))
-        if inner is None or is_array:
-            _add_leaf(member, (*here, LENGTH) if inner else here, place, found)
-        if inner is not None:
-            _walk(inner, types, here, (*ancestors, name), found)
-        else:
-            found.problems += _undocumented(member["type"], types)
+        here = _Trail(
+            (*trail.path, member["name"]), (*trail.records, name), max(since, trail.since)
+        )
+        _walk_member(member, types, here, found)
+
+
+def _walk_member(
+    member: Mapping[str, Any], types: Mapping[str, Schema], here: _Trail, found: FoundLeaves
+) -> None:
+    inner, is_array = _container(member["type"], types)
+    if inner is None:
+        _add_leaf(member, here, found)
+        found.problems += _undocumented(member["type"], types)
+        return
+    if is_array:
+        _add_leaf(member, replace(here, path=(*here.path, LENGTH)), found)
+    _walk(inner, types, here, found)
 
 
 def _container(
@@ -102,18 +120,16 @@ def _container(
     return (avro_type if is_record and not avro_type.get("x-leaf") else None), is_array
 
 
-def _add_leaf(
-    member: Mapping[str, Any], path: tuple[str, ...], place: str, found: FoundLeaves
-) -> None:
-    found.problems += _tag_problems(member, place)
-    is_length = path[-1] == LENGTH
+def _add_leaf(member: Mapping[str, Any], here: _Trail, found: FoundLeaves) -> None:
+    found.problems += _tag_problems(member, f"{here.records[-1]}.{member['name']}")
+    is_length = here.path[-1] == LENGTH
     leaf = Leaf(
-        path=".".join(path),
+        path=".".join(here.path),
         doc=member.get("doc", ""),
         group=member.get("x-group", ""),
         sensitivity=member.get("x-class", ""),
         presence=member.get("x-presence", ""),
-        since=member.get("x-since", 1),
+        since=here.since,
         avro_type="int" if is_length else without_null(member["type"]),
         is_length=is_length,
     )
@@ -127,9 +143,6 @@ def _tag_problems(member: Mapping[str, Any], place: str) -> Iterator[Problem]:
         yield place, "no x-class S0 to S8"
     if member.get("x-presence") not in _PRESENCES:
         yield place, "no x-presence show or conceal"
-    since = member.get("x-since", 1)
-    if not isinstance(since, int) or since < 1:
-        yield place, "x-since is no catalogue version"
 
 
 def _undocumented(avro_type: Schema, types: Mapping[str, Schema]) -> Iterator[Problem]:
