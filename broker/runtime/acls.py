@@ -53,6 +53,10 @@ class AclSpec:
     operation: Operation
     prefixed: bool = False
 
+    def __str__(self) -> str:
+        name = f"{self.name}*" if self.prefixed else self.name
+        return f"{self.principal} may {self.operation} {self.resource} {name}"
+
 
 def release_group(namespace: str) -> str:
     """Name the consumer group in which release processes share the partitions of events."""
@@ -108,7 +112,7 @@ def _take_over(namespace: str, cluster: str) -> list[AclSpec]:
         AclSpec(
             principal="User:release",
             resource=Resource.TRANSACTIONAL_ID,
-            name=f"release-{cluster}-",
+            name=f"release-{cluster}-{namespace}-",
             operation=Operation.WRITE,
             prefixed=True,
         ),

@@ -72,7 +72,7 @@ async def _change(
     response = await admin._send_request(request(*_entry(acl)))  # noqa: SLF001 (no public way)
     for answers in response.to_object().values():
         for answer in answers if isinstance(answers, list) else ():
-            raise_for(answer["error_code"], _place(acl))
+            raise_for(answer["error_code"], str(acl))
 
 
 async def _are_present(admin: AIOKafkaAdminClient, acls: set[AclSpec]) -> bool:
@@ -114,7 +114,3 @@ def _acl(entry: Entry) -> AclSpec | None:
             if what == entry[0] and _entry(acl) == entry:
                 return acl
     return None
-
-
-def _place(acl: AclSpec) -> str:
-    return f"{acl.principal} {acl.operation} {acl.resource} {acl.name}"

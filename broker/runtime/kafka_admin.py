@@ -8,9 +8,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from broker.domain.errors import ConfigurationError
-from broker.runtime.kafka_admin_client import administer, raise_for, until_seen
+from broker.runtime.kafka_admin_client import administer, is_serving, raise_for, until_seen
 from broker.runtime.kafka_connection import KafkaSecurity
 from broker.runtime.topics import Change, ChangeKind, TopicSpec, compare
+
+__all__ = ["apply", "difference", "is_serving"]
 
 _SET_ON_THE_TOPIC: Final = 1  # DYNAMIC_TOPIC_CONFIG in Kafka's DescribeConfigs
 

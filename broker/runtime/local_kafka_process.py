@@ -9,6 +9,7 @@ from typing import Final
 
 MAIN_CLASS: Final = "kafka.Kafka"
 _POLL_S: Final = 0.05
+_PROC: Final = Path("/proc")
 
 
 def spawn(command: list[str], output: Path) -> int:
@@ -16,7 +17,7 @@ def spawn(command: list[str], output: Path) -> int:
     Start a process in a session of its own, so that it outlives this one.
 
     Returns:
-        Its process id; this process is its parent and must reap it (`is_running` does).
+        Its process id; this process is its parent and must reap it (`is_running` and `stop` do).
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     actions = [
@@ -37,8 +38,7 @@ def is_running(pid: int, properties: Path) -> bool:
 
     A process id is given out again after a while; only the command line says whose it is.
     """
-    _reap(pid)
-    return _command_line(pid)[-2:] == [MAIN_CLASS, str(properties)]
+    return not _has_ended(pid) and _command_line(pid)[-2:] == [MAIN_CLASS, str(properties)]
 
 
 def stop(pid: int, properties: Path, timeout_s: float) -> None:
@@ -48,30 +48,37 @@ def stop(pid: int, properties: Path, timeout_s: float) -> None:
             return
         os.kill(pid, politeness)
         os.kill(pid, signal.SIGCONT)  # a suspended process would never see the SIGTERM
-        _wait(pid, properties, timeout_s)
+        _wait(pid, timeout_s)
 
 
-def _wait(pid: int, properties: Path, timeout_s: float) -> None:
+def _wait(pid: int, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while is_running(pid, properties) and time.monotonic() < deadline:
+    while not _has_ended(pid) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
 
 
 def _has_ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _reap(pid: int) -> None:
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return  # started by another process, which is not our business to wait for
+        return _has_ended_elsewhere(pid)
+
+
+def _has_ended_elsewhere(pid: int) -> bool:
+    """Tell it of a process that another one has started, and perhaps not reaped."""
+    if not _PROC.exists():
+        return not _command_line(pid)
+    try:
+        state = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2]
+    except OSError:
+        return True
+    return state.split()[0] in "ZX"
 
 
 def _command_line(pid: int) -> list[str]:
-    if Path("/proc/self").exists():
+    if _PROC.exists():
         try:
-            return Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")[:-1]
+            return (_PROC / str(pid) / "cmdline").read_text("utf-8", "replace").split("\0")[:-1]
         except OSError:
             return []
     shown = ["ps", "-ww", "-o", "command=", "-p", str(pid)]

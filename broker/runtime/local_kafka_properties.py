@@ -7,12 +7,15 @@ from pathlib import Path
 HOST = "127.0.0.1"
 
 # One node can keep one copy only; few internal partitions make it start and stop quickly.
+# After a kill, the controller waits for the old broker's session to end before it takes the new.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 default.replication.factor=1
 min.insync.replicas=1

@@ -20,7 +20,7 @@ from broker.runtime.local_kafka_ports import choose_ports
 from broker.runtime.local_kafka_properties import HOST, Listeners, server_properties
 
 START_TIMEOUT_S: Final = 60.0
-_ATTEMPT_S: Final = 2.0
+_ATTEMPT_S: Final = 6.0
 _POLL_S: Final = 0.05
 
 # Compiling less thoroughly starts half a second sooner and leaves more of a small machine to us.
@@ -60,9 +60,7 @@ def _format_once(java: str, libs: Path, folder: KafkaFolder) -> None:
     command += ["kafka.tools.StorageTool", "format", "--ignore-formatted"]
     command += [f"--cluster-id={cluster_id}", f"--config={folder.settings}"]
     with folder.output.open("w") as output:
-        done = subprocess.run(  # noqa: S603
-            command, stdout=output, stderr=output, check=False, timeout=START_TIMEOUT_S
-        )
+        done = subprocess.run(command, stdout=output, stderr=output, check=False)  # noqa: S603
     if done.returncode:
         raise ConfigurationError(f"Kafka could not format its storage{folder.last_words()}")
     folder.formatted.touch()

@@ -22,8 +22,8 @@ ORIGINAL_BYTES: Final = 2 * PAYLOAD_BYTES
 """Largest batch of what wraps other records: whatever came in can also be held or dead-lettered."""
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_PAYLOAD_DAYS: Final = 7
-_DISCLOSURE_DAYS: Final = 8 * 365 + 2
+_PAYLOAD_MS: Final = 7 * _DAY_MS
+_DISCLOSURE_MS: Final = (8 * 365 + 2) * _DAY_MS
 _NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
@@ -57,6 +57,9 @@ class Change:
     kind: ChangeKind
     topic: str
     detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.topic}: {self.detail}"
 
 
 def events_topic(namespace: str = DEFAULT_NAMESPACE) -> str:
@@ -103,9 +106,12 @@ def plan(
 
     All have the same number of partitions, since what is read from p is written to p.
     """
-    payload = _settings(_PAYLOAD_DAYS, _DAY_MS, PAYLOAD_BYTES, replication)
+    # Kafka deletes a segment once its newest record is old enough, so that the oldest one in it
+    # lives longer by what the segment spans. Payload goes by its day at the latest, records not
+    # before theirs.
+    payload = _settings(_PAYLOAD_MS - _DAY_MS, _DAY_MS, PAYLOAD_BYTES, replication)
     original = payload | {"max.message.bytes": str(ORIGINAL_BYTES)}
-    record = _settings(_DISCLOSURE_DAYS, 30 * _DAY_MS, PAYLOAD_BYTES, replication)
+    record = _settings(_DISCLOSURE_MS, 30 * _DAY_MS, PAYLOAD_BYTES, replication)
     configs = {
         events_topic(namespace): payload,
         disclosures_topic(namespace): record,
@@ -136,12 +142,10 @@ def compare(spec: TopicSpec, actual: TopicSpec | None) -> Change | None:
     return Change(kind=ChangeKind.CONFIGURE, topic=spec.name, detail=detail)
 
 
-def _settings(days: int, roll_ms: int, max_bytes: int, replication: int) -> dict[str, str]:
-    # Kafka deletes whole segments, once their newest record is old enough: the oldest record in
-    # one lives longer by as much as the segment spans. So both together make the stated time.
+def _settings(retention_ms: int, roll_ms: int, max_bytes: int, replication: int) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
-        "retention.ms": str(days * _DAY_MS - roll_ms),
+        "retention.ms": str(retention_ms),
         "retention.bytes": "-1",
         "segment.ms": str(roll_ms),
         "compression.type": "producer",

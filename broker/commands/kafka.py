@@ -1,0 +1,114 @@
+"""`crisis-broker kafka`: one real Apache Kafka on this machine."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="Start, find and stop an Apache Kafka on this machine.", no_args_is_help=True
+)
+
+ELSEWHERE = "KAFKA_BOOTSTRAP_SERVERS"
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Its folder; default: kafka in the state folder."),
+]
+
+
+@app.command("up")
+def up(
+    port: Annotated[
+        int | None, typer.Option(help="Default: that of the last run, else any free one.")
+    ] = None,
+    data: Data = None,
+    authorizer: Annotated[
+        bool, typer.Option("--authorizer", help="Also open a port where users are bound by ACLs.")
+    ] = False,
+    provision: Annotated[
+        bool, typer.Option("--provision", help="Also make topics and register view schemas.")
+    ] = False,
+) -> None:
+    """
+    Start Kafka, wait until it serves, and print its address; keep it if it runs already.
+
+    The first start fetches Kafka from Maven Central. It listens on 127.0.0.1 only and runs until
+    `kafka down`. With KAFKA_BOOTSTRAP_SERVERS set, that cluster is used and nothing is started.
+
+    Example: crisis-broker kafka up --port 9092 --provision
+    """
+    from broker.runtime import local_kafka
+
+    if bootstrap := os.environ.get(ELSEWHERE):
+        _console().print(f"using {ELSEWHERE}; nothing was started")
+    else:
+        kafka = local_kafka.up(data or _default_folder(), port, authorizer=authorizer)
+        bootstrap = kafka.bootstrap
+        _console().print(f"Kafka serves, pid {kafka.pid}, data in {kafka.data_dir}")
+    typer.echo(bootstrap)
+    if provision:
+        _provision(bootstrap)
+
+
+@app.command("down")
+def down(data: Data = None) -> None:
+    """
+    Stop the Kafka that `kafka up` started; its data stays.
+
+    Example: crisis-broker kafka down
+    """
+    from broker.runtime import local_kafka
+
+    if os.environ.get(ELSEWHERE):
+        _console().print(f"{ELSEWHERE} is set; nothing was stopped")
+        return
+    stopped = local_kafka.down(data or _default_folder())
+    _console().print("Kafka has stopped" if stopped else "no Kafka was running")
+
+
+@app.command("status")
+def status(data: Data = None) -> None:
+    """
+    Print the address of the Kafka in use; exit 1 if it does not serve.
+
+    Example: crisis-broker kafka status
+    """
+    import asyncio
+
+    from broker.runtime import local_kafka
+    from broker.runtime.kafka_admin import is_serving
+
+    bootstrap = os.environ.get(ELSEWHERE)
+    if not bootstrap:
+        kafka = local_kafka.status(data or _default_folder())
+        if kafka is None:
+            _console().print("no Kafka is running; start it with: crisis-broker kafka up")
+            raise typer.Exit(1)
+        bootstrap = kafka.bootstrap
+        _console().print(f"pid {kafka.pid}, data in {kafka.data_dir}")
+    typer.echo(bootstrap)
+    if not asyncio.run(is_serving(bootstrap, timeout_s=5.0)):
+        _console().print("it does not serve")
+        raise typer.Exit(1)
+
+
+def _provision(bootstrap: str) -> None:
+    import asyncio
+
+    from broker.processes.provisioning import provision_all
+    from broker.runtime.settings import load_settings
+
+    for line in asyncio.run(provision_all(load_settings(bootstrap_servers=bootstrap))):
+        _console().print(line)
+
+
+def _default_folder() -> Path:
+    from broker.runtime.settings import load_settings
+
+    return load_settings().state_dir / "kafka"
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
