@@ -45,7 +45,7 @@ def read_long(data: bytes, at: Position) -> tuple[int, Position]:
             if (byte == 0 and size > 1) or raw >> 64:
                 raise Misfit("number is not in its shortest form or too large")
             return (raw >> 1) ^ -(raw & 1), at + size
-    raise Misfit("ends too early" if at + size == len(data) else "number is too long")
+    raise Misfit("number is too long" if size == _LONGEST_BYTES else "ends too early")
 
 
 def read_int(data: bytes, at: Position) -> tuple[int, Position]:
