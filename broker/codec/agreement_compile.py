@@ -109,6 +109,9 @@ class Compiler:
         for name in table.names:
             with place.noting():
                 leaves |= self._vocabulary.expand(name, table.effect, self._file.catalogue)
+        for name in table.exceptions:
+            with problems.at("except").noting():
+                leaves -= self._vocabulary.within(name, leaves)
         reductions = self._reductions(table, place)
         return Rule(
             id=table.id,

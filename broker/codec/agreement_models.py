@@ -71,6 +71,7 @@ class RuleTable(_Table):
     reduce: Annotated[dict[str, Text], Field(min_length=1)] | None = None
     withhold: Names | None = None
     needs_person: Names | None = None
+    exceptions: Optionals = Field(default=(), alias="except")
     when: Optionals = ()
     unless: Optionals = ()
 
@@ -79,6 +80,8 @@ class RuleTable(_Table):
         stated = [self.release, self.reduce, self.withhold, self.needs_person]
         if sum(each is not None for each in stated) != 1:
             raise ValueError("states exactly one of release, reduce, withhold and needs_person")
+        if self.reduce is not None and self.exceptions:
+            raise ValueError("a reduction names each field and has no except")
         return self
 
     @property

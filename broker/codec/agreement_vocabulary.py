@@ -1,6 +1,7 @@
 """The words an agreement may use: leaves and groups of the catalogue, facts, purposes, reductions."""
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
@@ -53,6 +54,19 @@ class Vocabulary:
         self.groups: Mapping[str, frozenset[str]] = MappingProxyType(
             {group: frozenset(paths) for group, paths in groups.items()}
         )
+
+    def within(self, name: str, leaves: AbstractSet[str]) -> frozenset[str]:
+        """
+        Return which of *leaves* a leaf or group stands for.
+
+        Raises:
+            UnknownWordError: There is no such leaf or group.
+            ValueError: It stands for none of them.
+        """
+        paths = self.groups.get(name) or frozenset({self.leaf(name)})
+        if paths.isdisjoint(leaves):
+            raise ValueError(f"`{name}` is not among what the rule names")
+        return paths & leaves
 
     def paths(self, name: str, event_type: str) -> frozenset[str]:
         """

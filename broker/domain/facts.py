@@ -38,6 +38,13 @@ def merge_facts(earlier: frozenset[str], event: Mapping[str, Any]) -> frozenset[
     return derive_facts(event) | frozenset(settled)
 
 
+def facts_fit(stated: frozenset[str], event: Mapping[str, Any]) -> bool:
+    """Tell whether *stated* can be the facts of an event, given that it may leave sections out."""
+    derived = derive_facts(event)
+    kept = {name for name in _SECTION if not _has(event, _SECTION[name])}
+    return derived <= stated <= derived | kept
+
+
 def _sharing_refused(event: Mapping[str, Any]) -> bool:
     consent = _get(event, "consent_and_basis.consent_to_share")
     objection = _get(event, "consent_and_basis.objection")
