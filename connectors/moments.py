@@ -43,4 +43,5 @@ def _zone(offset: str) -> timezone:
         return UTC
     sign = -1 if found[1] == "-" else 1
     minutes = sign * (int(found[2]) * 60 + int(found[3]))
-    return timezone(timedelta(minutes=minutes)) if abs(minutes) < 24 * 60 else UTC
+    # No place on earth is further from UTC, and the formats accept no more.
+    return timezone(timedelta(minutes=minutes)) if abs(minutes) <= 14 * 60 else UTC

@@ -16,8 +16,8 @@ import httpx
 
 from broker.domain.errors import ConfigurationError, OutcomeUnknownError, TransportError
 
-MAX_ANSWER_BYTES: Final = 256 * 1024
-"""Longer answers are cut: a verdict needs the status and a short body, and memory is bounded."""
+MAX_ANSWER_BYTES: Final = 2 * 1024 * 1024
+"""Longer answers are cut: no partner may fill our memory. The schema of a view needs a tenth."""
 
 # httpx writes every URL at INFO, httpcore every header at DEBUG: both may hold an agency's secrets.
 for _name in ("httpx", "httpcore"):

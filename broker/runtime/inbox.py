@@ -48,7 +48,8 @@ WITH heads AS (
     AND NOT EXISTS (SELECT 1 FROM views AS o WHERE o.referral_id = v.referral_id
                     AND o.purpose = v.purpose AND o.closed_ms IS NULL AND o.number < v.number))
 SELECT number, topic, partition, offset, event_id, referral_id, purpose, event_type, environment,
-       rank, request_id, attempts, accepted_ms, taken_ms, deadline_ms, first_sent_ms, sealed
+       rank, request_id, attempts, pull, accepted_ms, taken_ms, deadline_ms, first_sent_ms,
+       sealed
 FROM heads WHERE pull BETWEEN :first AND :last
 ORDER BY pull, number LIMIT :limit
 """
@@ -246,6 +247,7 @@ class Inbox:
             rank=row[9],
             request_id=row[10],
             attempts=row[11] + 1,
+            is_urgent=row[12] <= URGENT,
             accepted_at=from_ms(accepted),
             taken_at=from_ms(taken),
             deadline=from_ms(deadline),

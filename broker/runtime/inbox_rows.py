@@ -93,6 +93,7 @@ class Due:
     Attributes:
         number: Row of the inbox.
         attempts: This one included.
+        is_urgent: Whether it, or a view that waits behind it, is urgent.
         first_sent_at: When bytes of it may first have reached the agency: what depends on the
             time is computed from here, so that a repeat has the same bytes.
     """
@@ -106,6 +107,7 @@ class Due:
     rank: str
     request_id: str
     attempts: int
+    is_urgent: bool
     accepted_at: datetime
     taken_at: datetime
     deadline: datetime
