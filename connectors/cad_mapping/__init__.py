@@ -1,0 +1,9 @@
+"""CSV and JSON exports of command-and-control systems, read by a site's mapping file."""
+
+from connectors.contract import ConnectorSpec
+
+SPEC = ConnectorSpec(
+    name="cad_mapping",
+    summary="Reads CSV and JSON exports of command-and-control systems by a mapping file.",
+    media_type="text/csv",
+)
