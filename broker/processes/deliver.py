@@ -1,0 +1,220 @@
+"""
+The deliver process: one recipient's views, from its release topics to its system.
+
+One instance per recipient is active: the inbox can be opened once. It reads every partition of
+every lane by itself, without a group; where it stands is written in the inbox, with the views.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from broker.codec.agreement_toml import load_book
+from broker.codec.catalogue import load_catalogue
+from broker.domain.agreements import AgreementBook
+from broker.domain.errors import ConfigurationError, TransportError
+from broker.domain.streams import Log
+from broker.processes.deliver_agency import Agency, open_agency, read_secret
+from broker.processes.deliver_dispatch import Dispatcher, Slots
+from broker.processes.deliver_lock import SecondLock
+from broker.processes.deliver_reading import LaneReader, Lanes
+from broker.processes.deliver_receipts import ReceiptSender
+from broker.processes.deliver_views import ViewOpener
+from broker.runtime import metrics
+from broker.runtime.clock import Clock, utc_now
+from broker.runtime.health import Health
+from broker.runtime.http_client import HttpClient
+from broker.runtime.inbox import Inbox
+from broker.runtime.inbox_rows import Parked
+from broker.runtime.installation import sealing_key_file
+from broker.runtime.parties import DeliverTo, load_parties
+from broker.runtime.registry import open_registry
+from broker.runtime.sealing import load_key_file
+from broker.runtime.settings import Settings
+from broker.runtime.topics import release_topic
+from connectors.contract import ConnectorSpec
+from connectors.registry import BY_NAME
+
+log = structlog.get_logger()
+
+PURGE_EVERY_S: Final = 600.0
+
+
+async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Health) -> None:
+    """
+    Deliver one recipient's views until *stop*.
+
+    Raises:
+        ConfigurationError: Names what is missing, or another instance is active.
+    """
+    recipient = settings.recipient
+    if not recipient:
+        raise ConfigurationError("no recipient is named @ recipient")
+    inbox = Inbox(inbox_path(settings, recipient), load_key_file(sealing_key_file(settings)))
+    try:
+        deliver = Deliver(settings, recipient, kafka, inbox)
+        deliver.report_to(health)
+        await deliver.run(stop)
+    finally:
+        await inbox.aclose()
+
+
+def inbox_path(settings: Settings, recipient: str) -> Path:
+    """Return where a recipient's inbox stands."""
+    return settings.state_dir / "deliver" / recipient / "inbox.db"
+
+
+class Deliver:
+    """The parts of one recipient's delivery, put together from the settings."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        recipient: str,
+        kafka: Log,
+        inbox: Inbox,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
+        to = load_parties(settings.parties_file).deliver_to(recipient)
+        catalogue = load_catalogue(settings.schemas_dir)
+        book = load_book(settings.agreements_dir, catalogue)
+        self._recipient = recipient
+        self._settings = settings.deliver
+        self._inbox = inbox
+        self._clock = clock
+        self._agency = self._open_agency(to)
+        opener = ViewOpener(
+            registry=open_registry(settings),
+            lock=SecondLock(catalogue=catalogue, book=book, recipient=recipient),
+            environment=settings.environment,
+        )
+        self._receipts = self._open_receipts(to)
+        self._dispatcher = Dispatcher(
+            inbox=inbox,
+            agency=self._agency,
+            opener=opener,
+            page=partial(page, recipient),
+            clock=clock,
+            slots=Slots(
+                all=self._settings.concurrency, kept_for_urgent=self._settings.kept_for_urgent
+            ),
+            delivered=self._receipts.wake if self._receipts else lambda: None,
+            with_receipts=self._receipts is not None,
+        )
+        self._reader = LaneReader(
+            kafka=kafka,
+            lanes=lanes_of(settings, recipient, book),
+            opener=opener,
+            inbox=inbox,
+            clock=clock,
+            taken=self._dispatcher.wake,
+        )
+
+    def report_to(self, health: Health) -> None:
+        """Add what must hold for this recipient to be served."""
+        health.add("reading", lambda: self._reader.problem)
+        health.add(
+            "lanes",
+            lambda: (
+                f"closed: {', '.join(sorted(self._dispatcher.closed))}"
+                if self._dispatcher.closed
+                else None
+            ),
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read, deliver, receipt and forget until *stop*; a defect in one part ends all."""
+        log.info("delivering", recipient=self._recipient)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._reader.run(stop))
+                group.create_task(self._dispatcher.run(stop))
+                group.create_task(self._purge(stop))
+                if self._receipts:
+                    group.create_task(self._receipts.run(stop))
+        finally:
+            await self._agency.client.aclose()
+            if self._intake:
+                await self._intake.aclose()
+
+    def _open_agency(self, to: DeliverTo) -> Agency:
+        return open_agency(
+            self._recipient,
+            to,
+            _connector(self._recipient, to),
+            timeout_s=self._settings.request_timeout_s,
+            connections=self._settings.concurrency,
+        )
+
+    def _open_receipts(self, to: DeliverTo) -> ReceiptSender | None:
+        self._intake: HttpClient | None = None
+        place = f"{self._recipient}.deliver.intake_key_file"
+        key = read_secret(to.intake_key_file, place)
+        if not key:
+            log.warning("deliveries will not be receipted: no key for intake", place=place)
+            return None
+        self._intake = HttpClient(
+            self._settings.intake_url, timeout_s=self._settings.request_timeout_s
+        )
+        return ReceiptSender(
+            inbox=self._inbox,
+            client=self._intake,
+            recipient=self._recipient,
+            endpoint=to.connector,
+            key=key,
+            clock=self._clock,
+        )
+
+    async def _purge(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._forget(self._settings.keep_after_close)
+            try:
+                await asyncio.wait_for(stop.wait(), PURGE_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def _forget(self, age: timedelta) -> None:
+        try:
+            count = await self._inbox.purge(self._clock() - age)
+        except TransportError as error:
+            log.error("inbox cannot be used", code=error.code, recipient=self._recipient)
+        else:
+            log.info("closed views forgotten", count=count, recipient=self._recipient)
+
+
+def lanes_of(settings: Settings, recipient: str, book: AgreementBook) -> Lanes:
+    """Return the recipient's lanes; raises ConfigurationError if no agreement names it."""
+    purposes = {
+        release_topic(settings.namespace, recipient, purpose): purpose
+        for party, purpose in sorted(book.lanes())
+        if party == recipient
+    }
+    if not purposes:
+        raise ConfigurationError("no agreement has this recipient @ recipient")
+    return Lanes(recipient=recipient, purposes=purposes, secret=settings.secret())
+
+
+def _connector(recipient: str, to: DeliverTo) -> ConnectorSpec:
+    if to.connector not in BY_NAME:
+        raise ConfigurationError(f"no connector of this name @ {recipient}.deliver.connector")
+    return BY_NAME[to.connector]
+
+
+async def page(recipient: str, parked: Parked) -> None:
+    """Call a person: a line that names the referral, and a count that alerts are made of."""
+    metrics.PAGES.labels(recipient, parked.reason).inc()
+    log.error(
+        "view needs a person: phone the recipient",
+        code=parked.reason,
+        rank=parked.rank,
+        recipient=recipient,
+        purpose=parked.purpose,
+        event_type=parked.event_type,
+        referral_id=parked.referral_id,
+        request_id=parked.request_id,
+    )
