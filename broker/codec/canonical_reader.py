@@ -240,7 +240,7 @@ class Reader:
         value = {"value": value, "estimated": False} if isinstance(value, str) else value
         text = value.get("value") if isinstance(value, dict) else None
         if isinstance(text, str) and not _BIRTH_DATE.fullmatch(text):
-            self.problem(path, "not a date as in 1990-05-17, 1990-05 or 1990")
+            self.problem(path, "not a date as in yyyy-mm-dd, yyyy-mm or yyyy")
         return value
 
     def _keep(

@@ -35,7 +35,7 @@ def read_moment(text: str) -> tuple[dict[str, Any], list[str]]:
     """
     text = text.upper()
     if not _FORMAT.fullmatch(text):
-        raise ValueError("not a date and time as in 2026-11-22T14:02:11+00:00")
+        raise ValueError("not a date and time as in yyyy-mm-ddThh:mm:ss+hh:mm")
     try:
         stated = datetime.fromisoformat(text)
         if stated.tzinfo is None:
