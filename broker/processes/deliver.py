@@ -6,6 +6,7 @@ every lane by itself, without a group; where it stands is written in the inbox, 
 """
 
 import asyncio
+import random
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from broker.domain.agreements import AgreementBook
 from broker.domain.errors import ConfigurationError, TransportError
 from broker.domain.streams import Log
 from broker.processes.deliver_agency import Agency, open_agency, read_secret
-from broker.processes.deliver_dispatch import Dispatcher, Slots
+from broker.processes.deliver_dispatch import Dispatcher, Page, Slots
 from broker.processes.deliver_lock import SecondLock
 from broker.processes.deliver_reading import LaneReader, Lanes
 from broker.processes.deliver_receipts import ReceiptSender
@@ -33,6 +34,7 @@ from broker.runtime.inbox_rows import Parked
 from broker.runtime.installation import sealing_key_file
 from broker.runtime.parties import DeliverTo, load_parties
 from broker.runtime.registry import open_registry
+from broker.runtime.retry import Chance
 from broker.runtime.sealing import load_key_file
 from broker.runtime.settings import Settings
 from broker.runtime.topics import release_topic
@@ -58,7 +60,10 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
     try:
         deliver = Deliver(settings, recipient, kafka, inbox)
         deliver.report_to(health)
-        await deliver.run(stop)
+        try:
+            await deliver.run(stop)
+        finally:
+            await deliver.aclose()
     finally:
         await inbox.aclose()
 
@@ -69,7 +74,14 @@ def inbox_path(settings: Settings, recipient: str) -> Path:
 
 
 class Deliver:
-    """The parts of one recipient's delivery, put together from the settings."""
+    """
+    The parts of one recipient's delivery, put together from the settings.
+
+    Attributes:
+        reader: From the release topics to the inbox.
+        dispatcher: From the inbox to the agency.
+        receipts: From the inbox to intake; None without a key for intake.
+    """
 
     def __init__(
         self,
@@ -79,6 +91,8 @@ class Deliver:
         inbox: Inbox,
         *,
         clock: Clock = utc_now,
+        chance: Chance = random.random,
+        page: Page | None = None,
     ) -> None:
         to = load_parties(settings.parties_file).deliver_to(recipient)
         catalogue = load_catalogue(settings.schemas_dir)
@@ -93,36 +107,37 @@ class Deliver:
             lock=SecondLock(catalogue=catalogue, book=book, recipient=recipient),
             environment=settings.environment,
         )
-        self._receipts = self._open_receipts(to)
-        self._dispatcher = Dispatcher(
+        self.receipts = self._open_receipts(to, chance)
+        self.dispatcher = Dispatcher(
             inbox=inbox,
             agency=self._agency,
             opener=opener,
-            page=partial(page, recipient),
+            page=page or partial(call_a_person, recipient),
             clock=clock,
+            chance=chance,
             slots=Slots(
                 all=self._settings.concurrency, kept_for_urgent=self._settings.kept_for_urgent
             ),
-            delivered=self._receipts.wake if self._receipts else lambda: None,
-            with_receipts=self._receipts is not None,
+            delivered=self.receipts.wake if self.receipts else lambda: None,
+            with_receipts=self.receipts is not None,
         )
-        self._reader = LaneReader(
+        self.reader = LaneReader(
             kafka=kafka,
             lanes=lanes_of(settings, recipient, book),
             opener=opener,
             inbox=inbox,
             clock=clock,
-            taken=self._dispatcher.wake,
+            taken=self.dispatcher.wake,
         )
 
     def report_to(self, health: Health) -> None:
         """Add what must hold for this recipient to be served."""
-        health.add("reading", lambda: self._reader.problem)
+        health.add("reading", lambda: self.reader.problem)
         health.add(
             "lanes",
             lambda: (
-                f"closed: {', '.join(sorted(self._dispatcher.closed))}"
-                if self._dispatcher.closed
+                f"closed: {', '.join(sorted(self.dispatcher.closed))}"
+                if self.dispatcher.closed
                 else None
             ),
         )
@@ -130,17 +145,18 @@ class Deliver:
     async def run(self, stop: asyncio.Event) -> None:
         """Read, deliver, receipt and forget until *stop*; a defect in one part ends all."""
         log.info("delivering", recipient=self._recipient)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._reader.run(stop))
-                group.create_task(self._dispatcher.run(stop))
-                group.create_task(self._purge(stop))
-                if self._receipts:
-                    group.create_task(self._receipts.run(stop))
-        finally:
-            await self._agency.client.aclose()
-            if self._intake:
-                await self._intake.aclose()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.reader.run(stop))
+            group.create_task(self.dispatcher.run(stop))
+            group.create_task(self._purge(stop))
+            if self.receipts:
+                group.create_task(self.receipts.run(stop))
+
+    async def aclose(self) -> None:
+        """Close the connections; the inbox belongs to whoever opened it."""
+        await self._agency.client.aclose()
+        if self._intake:
+            await self._intake.aclose()
 
     def _open_agency(self, to: DeliverTo) -> Agency:
         return open_agency(
@@ -151,7 +167,7 @@ class Deliver:
             connections=self._settings.concurrency,
         )
 
-    def _open_receipts(self, to: DeliverTo) -> ReceiptSender | None:
+    def _open_receipts(self, to: DeliverTo, chance: Chance) -> ReceiptSender | None:
         self._intake: HttpClient | None = None
         place = f"{self._recipient}.deliver.intake_key_file"
         key = read_secret(to.intake_key_file, place)
@@ -168,6 +184,7 @@ class Deliver:
             endpoint=to.connector,
             key=key,
             clock=self._clock,
+            chance=chance,
         )
 
     async def _purge(self, stop: asyncio.Event) -> None:
@@ -205,7 +222,7 @@ def _connector(recipient: str, to: DeliverTo) -> ConnectorSpec:
     return BY_NAME[to.connector]
 
 
-async def page(recipient: str, parked: Parked) -> None:
+async def call_a_person(recipient: str, parked: Parked) -> None:
     """Call a person: a line that names the referral, and a count that alerts are made of."""
     metrics.PAGES.labels(recipient, parked.reason).inc()
     log.error(
