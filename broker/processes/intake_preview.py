@@ -12,6 +12,7 @@ from typing import Any
 from broker.codec import avro
 from broker.codec.canonical_json import to_json
 from broker.codec.catalogue import Catalogue
+from broker.codec.views import compile_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.decisions import Plan
 from broker.domain.facts import derive_facts
@@ -67,8 +68,6 @@ class Preview:
         }
 
     def _body(self, plan: Plan, encoded: bytes) -> Any:
-        from broker.codec.views import compile_view
-
         codec = compile_view(
             self.catalogue.event(plan.event_type),
             plan.released,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from broker.codec import wire
 from broker.domain import ids
@@ -250,9 +251,11 @@ async def test_a_defect_answers_with_a_problem_and_no_text(
         raise ValueError("CANARY-7f3a")
 
     monkeypatch.setattr(site.outbox, "accept", fail)
-    response = await site.send(referral())
+    with structlog.testing.capture_logs() as logs:
+        response = await site.send(referral())
 
     assert response.status_code == 500
+    assert [entry["event"] for entry in logs] == ["request failed by a defect"]
     assert "CANARY" not in response.text
     assert response.json()["type"] == "/v1/problems/internal"
 
