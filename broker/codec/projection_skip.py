@@ -199,8 +199,9 @@ class Skipper:
         # All of this century takes eight bytes, and nothing in eight bytes is out of range.
         source = self._source
         source.check_text()
-        test = 'from_bytes(d[p:p + 8], "little") & CONTINUES == SEVEN_CONTINUE and d[p + 7]'
-        source.line(f"p = t = p + 8 if {test} else after_timestamp(d, p)")
+        usual = "n & CONTINUES == SEVEN_CONTINUE and d[p + 7]"
+        source.line("n, = eight_bytes(d, p)")
+        source.line(f"p = t = p + 8 if {usual} else after_timestamp(d, p)")
 
     def _enum(self, enum: Enum) -> None:
         if enum.count > ONE_BYTE_CODES:

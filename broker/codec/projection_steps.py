@@ -5,6 +5,7 @@ Everything here accepts exactly what our own encoder writes: shortest numbers, o
 duplicate key. Anything else raises, and the projection leaves the event to its slow twin.
 """
 
+from struct import Struct
 from typing import Final
 
 from broker.codec.avro_bytes import MAX_ITEMS
@@ -18,9 +19,12 @@ ONE_BYTE_LENGTHS: Final = tuple(
 NULLABLE_LENGTHS: Final = tuple(size and size + 1 for size in ONE_BYTE_LENGTHS)
 """The same with the byte of the union before it."""
 
+eight_bytes: Final = Struct("<Q").unpack_from
+"""Reads eight bytes at a position as one little-endian word."""
+
 CONTINUES: Final = 0x8080808080808080
 SEVEN_CONTINUE: Final = 0x0080808080808080
-"""Eight bytes of a number as a little-endian word: the bits that say whether another one follows."""
+"""Of such a word, the bits that say whether another byte of the number follows."""
 
 _TIMESTAMPS: Final = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
 """Microseconds; years 1 to 9999."""
