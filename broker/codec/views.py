@@ -96,6 +96,20 @@ def compile_view(
     )
 
 
+def schema_of_view(
+    event: EventSchema,
+    released: Mapping[str, Reduction | None],
+    *,
+    recipient: str,
+    purpose: str,
+) -> Schema:
+    """Return the schema alone of what `compile_view` makes: quick, for registering it."""
+    tree = _tree(event)
+    manifest = load_catalogue().type_schema(MANIFEST_TYPE)
+    selection = select(tree.root, released)
+    return view_schema(tree, selection, manifest, recipient=recipient, purpose=purpose).whole
+
+
 @lru_cache(maxsize=64)
 def _tree(event: EventSchema) -> Tree:
     return read_schema(event.schema)

@@ -10,7 +10,7 @@ from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import Catalogue, load_catalogue
 from broker.codec.disclosures import disclosure_schema, held_schema
 from broker.codec.registry import SchemaRegistry, subject_name
-from broker.codec.views import compile_view
+from broker.codec.views import schema_of_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.errors import UnknownSchemaError
 from broker.processes.release_lanes import view_subject
@@ -62,10 +62,10 @@ def every_schema(
         topic = topics.release_topic(namespace, route.recipient, route.purpose)
         for event in catalogue.events.values():
             for plan in book.plans(*route, event):
-                codec = compile_view(
+                schema = schema_of_view(
                     event, plan.released, recipient=plan.recipient, purpose=plan.purpose
                 )
-                yield view_subject(topic, codec), codec.schema
+                yield view_subject(topic, schema), schema
 
 
 async def _is_known(registry: SchemaRegistry, subject: str, schema: dict[str, object]) -> bool:

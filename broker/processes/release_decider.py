@@ -193,9 +193,9 @@ class Decider:
                 recipient=route[0],
                 purpose=route[1],
             )
-            head, body = avro.encode(self._public, envelope), lane.empty_body
+            head, body = self._public_bytes(envelope), lane.empty_body
             outcome, reason = "envelope_only", "filter-failed"
-        if outcome == "released" and event.event_type == UPDATE and body == lane.empty_body:
+        if outcome == "released" and event.event_type == UPDATE and body == lane.unchanged_body:
             return self._result(
                 envelope, route, outcome="unchanged", reason="nothing-granted-changed", lane=lane
             )
@@ -214,6 +214,12 @@ class Decider:
         if self._reference_check and found != lane.reference(value, start):
             raise MalformedMessageError([("body", "projection and reference differ")])
         return found
+
+    def _public_bytes(self, envelope: Mapping[str, Any]) -> bytes:
+        return avro.encode(
+            self._public,
+            {field["name"]: envelope[field["name"]] for field in self._public["fields"]},
+        )
 
     def _result(
         self,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from broker import __version__
 from broker.codec import avro, wire
-from broker.codec.catalogue import Catalogue, EventSchema
+from broker.codec.catalogue import Catalogue, EventSchema, Schema
 from broker.codec.disclosures import encode_plan
 from broker.codec.registry import SchemaRegistry, subject_name
-from broker.codec.views import ViewCodec, compile_view
+from broker.codec.views import compile_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.decisions import Effect, Plan
 from broker.domain.errors import UnknownSchemaError
@@ -38,7 +38,8 @@ class Lane:
         manifest_incomplete: The manifest of an envelope-only view.
         project: Event bytes and start to envelope bytes and body bytes.
         reference: The slow twin of `project`.
-        empty_body: Body of a view that holds nothing.
+        empty_body: Body of a view that says nothing at all.
+        unchanged_body: Body of an event that holds nothing of what is granted.
         encoded_plan: What the disclosure says of the plan.
         tells_of_safety: Whether its views say that safety information is held back.
     """
@@ -51,6 +52,7 @@ class Lane:
     project: Callable[[bytes, int], tuple[bytes, bytes]] | None = None
     reference: Callable[[bytes, int], tuple[bytes, bytes]] | None = None
     empty_body: bytes = b""
+    unchanged_body: bytes = b""
     encoded_plan: bytes = NO_PLAN
     tells_of_safety: bool = False
 
@@ -100,7 +102,7 @@ class Lanes:
         codec = compile_view(event, plan.released, recipient=plan.recipient, purpose=plan.purpose)
         topic = release_topic(self._namespace, plan.recipient, plan.purpose)
         try:
-            schema_id = await self._registry.id_of(view_subject(topic, codec), codec.schema)
+            schema_id = await self._registry.id_of(view_subject(topic, codec.schema), codec.schema)
         except UnknownSchemaError:
             return Lane(topic="", why_held="not-provisioned", encoded_plan=encoded_plan)
         return Lane(
@@ -114,14 +116,15 @@ class Lanes:
             project=codec.project,
             reference=codec.reference,
             empty_body=codec.empty_body,
+            unchanged_body=codec.unchanged_body,
             encoded_plan=encoded_plan,
             tells_of_safety=any(entry["held"] for entry in plan.manifest["entries"]),
         )
 
 
-def view_subject(topic: str, codec: ViewCodec) -> str:
+def view_subject(topic: str, schema: Schema) -> str:
     """Return the registry subject of a view: record name within topic."""
-    return subject_name(topic, f"{codec.schema['namespace']}.{codec.schema['name']}")
+    return subject_name(topic, f"{schema['namespace']}.{schema['name']}")
 
 
 def describe(plan: Plan) -> dict[str, object]:

@@ -19,7 +19,7 @@ from broker.runtime.topics import disclosures_topic, held_topic
 RouteKey = tuple[str, str, str]
 """Referral id, recipient, purpose."""
 
-READ_S = 1.0
+READ_S = 0.2
 """How long one fetch waits while reading back."""
 
 PATIENCE_S = 30.0

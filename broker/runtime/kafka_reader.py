@@ -56,6 +56,11 @@ class KafkaReader:
             raise
         return [_record(record) for records in found.values() for record in records]
 
+    async def position(self, partition: Partition) -> int:
+        """Return the offset the next `fetch` continues at; markers that were read are passed."""
+        tp = self._topic_partitions[partition]
+        return int(await self._ask(self._consumer.position(tp), tp))
+
     async def beginning(self, partition: Partition) -> int:
         """Return the first offset that still exists."""
         tp = self._topic_partitions[partition]

@@ -36,6 +36,13 @@ class MemoryReader:
             await self._wait(give_up - loop.time())
         return records
 
+    async def position(self, partition: Partition) -> int:
+        """Return the offset the next `fetch` continues at; markers that were read are passed."""
+        records, after = self._partitions[partition].read(self._positions[partition], 1)
+        if not records:
+            self._positions[partition] = after
+        return self._positions[partition]
+
     async def beginning(self, partition: Partition) -> int:
         """Return the first offset: nothing is ever deleted here."""
         self._partitions[partition]
