@@ -102,9 +102,10 @@ class Deliver:
         self._inbox = inbox
         self._clock = clock
         self._agency = self._open_agency(to)
+        self._lock = SecondLock(catalogue=catalogue, book=book, recipient=recipient)
         opener = ViewOpener(
             registry=open_registry(settings),
-            lock=SecondLock(catalogue=catalogue, book=book, recipient=recipient),
+            lock=self._lock,
             environment=settings.environment,
         )
         self.receipts = self._open_receipts(to, chance)
@@ -144,6 +145,7 @@ class Deliver:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, deliver, receipt and forget until *stop*; a defect in one part ends all."""
+        await asyncio.to_thread(self._lock.prepare)
         log.info("delivering", recipient=self._recipient)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.reader.run(stop))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from broker.codec.catalogue import Catalogue, EventSchema, Schema
-from broker.codec.views import compile_view
+from broker.codec.views import schema_of_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.errors import InputError
 
@@ -39,6 +39,14 @@ class SecondLock:
         self._recipient = recipient
         self._granted: dict[tuple[str, str, str], tuple[frozenset[Field], ...]] = {}
         self._passed: set[tuple[str, str, str, int]] = set()
+
+    def prepare(self) -> None:
+        """Work out every lane's grants now, so that the first referral need not wait for it."""
+        for route in self._book.routes():
+            if route.recipient == self._recipient:
+                for event_type in self._catalogue.events:
+                    lane = (route.sender, event_type, route.purpose)
+                    self._granted[lane] = self._derive(*lane)
 
     def check(self, schema: Schema, schema_id: int, view: Mapping[str, Any], purpose: str) -> None:
         """
@@ -93,8 +101,8 @@ class SecondLock:
     def _fields_of(
         self, event: EventSchema, released: Mapping[str, Any], purpose: str
     ) -> frozenset[Field]:
-        codec = compile_view(event, released, recipient=self._recipient, purpose=purpose)
-        return frozenset(fields(codec.schema))
+        schema = schema_of_view(event, released, recipient=self._recipient, purpose=purpose)
+        return frozenset(fields(schema))
 
 
 def fields(schema: Schema) -> Iterator[Field]:
