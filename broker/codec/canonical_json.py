@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from broker.codec.canonical_document import ParsedDocument, read_envelope_fields
-from broker.codec.canonical_reader import UNMAPPED, Json, Limits, Reader
+from broker.codec.canonical_notes import UNMAPPED, Json, Limits
+from broker.codec.canonical_reader import Reader
 from broker.codec.canonical_writer import to_json
 from broker.codec.catalogue import Catalogue, EventSchema, Schema
 from broker.codec.catalogue_files import fullname, named_types

@@ -5,22 +5,18 @@ What is not understood is kept, not refused: unknown fields and symbols, and cod
 numbers and birth dates that cannot be read, go to `unmapped` with a finding.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from broker.codec.avro_numbers import Misfit
+from broker.codec.canonical_notes import Notes
 from broker.codec.canonical_scalars import SCALARS
 from broker.codec.catalogue_files import Schema
 from broker.codec.moments import ASSUMED, read_moment
-from broker.domain.findings import Finding, Severity
-from broker.domain.json_text import shown
+from broker.domain.findings import Severity
 
 Json = Any
-
-UNMAPPED = "unmapped"
 
 MOMENT = "crisis.types.Moment"
 BIRTH_DATE = "crisis.types.BirthDate"
@@ -45,43 +41,10 @@ _NESTED: Mapping[str, tuple[type[Any], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """
-    How large a document may be.
+class Reader(Notes):
+    """One reading of one document."""
 
-    Attributes:
-        max_depth: Objects and arrays within each other.
-        max_string_chars: Characters of one text; raw logs of 100 KB happen.
-        max_items: Items of one array.
-        max_problems: After so many problems the rest is not listed.
-    """
-
-    max_depth: int = 32
-    max_string_chars: int = 262_144
-    max_items: int = 10_000
-    max_problems: int = 100
-
-
-@dataclass(slots=True)
-class Reader:
-    """
-    One reading of one document.
-
-    Attributes:
-        types: Named types of the schema, by full name.
-        limits: How large it may be.
-        problems: (path, rule), in document order.
-        findings: In document order.
-        unmapped: What had no place: ``{"path", "text"}``.
-    """
-
-    types: Mapping[str, Schema]
-    limits: Limits
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    unmapped: list[dict[str, str]] = field(default_factory=list)
-    _severity: Severity = Severity.WARNING
+    __slots__ = ()
 
     def read(self, schema: Schema, value: Json, path: str) -> Any:
         """Read one value; after a problem the result is of no use."""
@@ -104,17 +67,6 @@ class Reader:
             name: self._member(member, value, f"{path}.{name}") for name, member in members.items()
         }
 
-    def text(self, value: Json, path: str) -> str:
-        """Read a text."""
-        if not isinstance(value, str):
-            self.problem(path, "not a text")
-            return ""
-        if len(value) > self.limits.max_string_chars:
-            self.problem(path, f"text is longer than {self.limits.max_string_chars} characters")
-        elif not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            self.problem(path, "not valid Unicode")
-        return value
-
     def moment(self, value: Json, path: str) -> dict[str, Any]:
         """Read an ISO 8601 text."""
         try:
@@ -131,38 +83,19 @@ class Reader:
         """Read an enum; an unknown symbol is kept in `unmapped`."""
         if self.text(value, path) in symbols or not isinstance(value, str):
             return str(value)
-        self._keep("unknown-symbol", value, path)
+        self.keep("unknown-symbol", value, path)
         return "unknown"
-
-    def keep_unknown(self, key: str, value: Json, path: str) -> None:
-        """Keep a field that the schema does not have."""
-        self.text(key, f"{path}.*")
-        # A key may be a person's name or number; findings travel further than the payload does.
-        self._keep("unknown-field", value, f"{path}.{key}", place=f"{path}.{shown(key)}")
-
-    def problem(self, path: str, rule: str) -> None:
-        """Note a problem."""
-        if len(self.problems) < self.limits.max_problems:
-            self.problems.append((path, rule))
-
-    def find(
-        self, code: str, path: str, *, kept: str = UNMAPPED, severity: Severity | None = None
-    ) -> None:
-        """Note a finding."""
-        severity = severity or self._severity
-        kept = kept.removeprefix("$.body.")
-        self.findings.append(Finding(code=code, path=path, severity=severity, kept=kept))
 
     def _member(self, member: Mapping[str, Any], value: Mapping[str, Json], path: str) -> Any:
         name, schema = member["name"], member["type"]
         given = value.get(name)
         if given is None and not (isinstance(schema, list) and "null" in schema):
             return self._absent(name, schema, path)
-        outer = self._severity
+        outer = self.severity
         if member.get("x-presence") == "show":
-            self._severity = Severity.SAFETY
+            self.severity = Severity.SAFETY
         native = self.read(schema, given, path)
-        self._severity = outer
+        self.severity = outer
         return None if native is _UNREADABLE else native
 
     def _absent(self, name: str, schema: Schema, path: str) -> Any:
@@ -183,11 +116,11 @@ class Reader:
 
     def _forgiving(self, name: str, value: Json, path: str) -> Any:
         attempt = Reader(self.types, self.limits)
-        attempt._severity = self._severity
+        attempt.severity = self.severity
         native = attempt._named(name, name, value, path)
         if attempt.problems:
             code, severity = FORGIVEN[name]
-            self._keep(code, value, path, severity=severity)
+            self.keep(code, value, path, severity=severity)
             return _UNREADABLE
         self.findings += attempt.findings
         self.unmapped += attempt.unmapped
@@ -242,20 +175,6 @@ class Reader:
         if isinstance(text, str) and not _BIRTH_DATE.fullmatch(text):
             self.problem(path, "not a date as in yyyy-mm-dd, yyyy-mm or yyyy")
         return value
-
-    def _keep(
-        self,
-        code: str,
-        value: Json,
-        path: str,
-        *,
-        place: str | None = None,
-        severity: Severity | None = None,
-    ) -> None:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        self.text(text, place or path)
-        self.unmapped.append({"path": path, "text": text})
-        self.find(code, place or path, severity=severity)
 
 
 def _no_text() -> tuple[dict[str, Any], list[str]]:

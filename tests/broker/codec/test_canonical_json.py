@@ -320,6 +320,28 @@ def test_limits_are_those_of_the_settings() -> None:
     assert len(rules({"risk": {"physical_red_flags": [1, 2]}, "staff": 1, "carer": 1})) == 3
 
 
+def test_a_long_log_without_offsets_is_one_matter() -> None:
+    """Thousands of equal findings would hide the others and make the event too large."""
+    log = [{"at": "2026-11-22T14:00:00", "text": "x"}] * 2000
+
+    found = findings_of({"incident": {"log": log}})
+
+    assert len(found) == 21
+    assert found[-1] == ("offset-assumed", "$.body.incident.log[*].at", "incident.log[*].at")
+
+
+def test_a_document_cannot_blow_up_the_event() -> None:
+    """Every value without a place makes the event longer than the document, so they are counted."""
+    body = {
+        f"field_{chr(97 + a)}{chr(97 + b)}_{c}": 1
+        for a in range(26)
+        for b in range(26)
+        for c in "xy"
+    }
+
+    assert problems_of(document(body=body))[0][1] == "more than 1000 values without a place"
+
+
 def test_endless_nesting_is_refused() -> None:
     """No document can exhaust the stack."""
     deep: Any = 1
