@@ -53,6 +53,11 @@ class Slots:
     all: int = 16
     kept_for_urgent: int = 4
 
+    @property
+    def for_others(self) -> int:
+        """At most this many that are not urgent; never none, however few there are in all."""
+        return max(1, self.all - self.kept_for_urgent)
+
 
 class Dispatcher:
     """Delivers to one recipient until told to stop."""
@@ -111,11 +116,10 @@ class Dispatcher:
         now = self._clock()
         self.closed = await self._inbox.lanes.all()
         free = self._slots.all - len(self._urgent) - len(self._others)
-        for_others = self._slots.all - self._slots.kept_for_urgent - len(self._others)
+        for_others = self._slots.for_others - len(self._others)
         for due in await self._inbox.claim(now, urgent=free, others=for_others, closed=self.closed):
             self._start(due)
-        for parked in await self._inbox.pages.new(now, self.closed):
-            await self._page(parked)
+        await self._call(now)
         next_at = await self._inbox.next_due(now)
         until = IDLE_S if next_at is None else (next_at - now).total_seconds()
         self._pause_s = max(0.0, min(IDLE_S, until))
@@ -207,6 +211,11 @@ class Dispatcher:
         log.warning("view not delivered", code=reason, attempts=due.attempts,
                     **_place(due, self._recipient))  # fmt: skip
         await self._keep(lambda: self._inbox.failed(due, failure, now))
+        await self._keep(lambda: self._call(now))
+
+    async def _call(self, now: datetime) -> None:
+        for parked in await self._inbox.pages.new(now, self.closed):
+            await self._page(parked)
 
     async def _keep(self, work: Callable[[], Awaitable[object]]) -> None:
         # A full disk must not lose what has happened: the same again until it is written. After a
