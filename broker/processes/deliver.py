@@ -78,6 +78,7 @@ class Deliver:
     The parts of one recipient's delivery, put together from the settings.
 
     Attributes:
+        opener: Opens views behind the second lock.
         reader: From the release topics to the inbox.
         dispatcher: From the inbox to the agency.
         receipts: From the inbox to intake; None without a key for intake.
@@ -103,7 +104,7 @@ class Deliver:
         self._clock = clock
         self._agency = self._open_agency(to)
         self._lock = SecondLock(catalogue=catalogue, book=book, recipient=recipient)
-        opener = ViewOpener(
+        self.opener = ViewOpener(
             registry=open_registry(settings),
             lock=self._lock,
             environment=settings.environment,
@@ -112,7 +113,7 @@ class Deliver:
         self.dispatcher = Dispatcher(
             inbox=inbox,
             agency=self._agency,
-            opener=opener,
+            opener=self.opener,
             page=page or partial(call_a_person, recipient),
             clock=clock,
             chance=chance,
@@ -125,7 +126,7 @@ class Deliver:
         self.reader = LaneReader(
             kafka=kafka,
             lanes=lanes_of(settings, recipient, book),
-            opener=opener,
+            opener=self.opener,
             inbox=inbox,
             clock=clock,
             taken=self.dispatcher.wake,

@@ -1,0 +1,148 @@
+"""The second lock: a field too many, a wrong lane or an unknown agreement never gets through."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.codec.agreement_toml import load_book
+from broker.codec.catalogue import load_catalogue
+from broker.codec.views import schema_of_view
+from broker.domain.decisions import Plan
+from broker.processes.deliver_lock import OverSharedError, SecondLock, fields
+from broker.runtime import metrics
+from tests.support.agency import stand_in
+from tests.support.deliver import CRISIS, POLICE, PURPOSE, bench, example
+
+CATALOGUE = load_catalogue()
+BOOK = load_book(None, CATALOGUE)
+MADE = CATALOGUE.event("referral_made")
+PLANS = list(BOOK.plans(POLICE, CRISIS, PURPOSE, MADE))
+BRIDGE = "referral_made.unknown_man_on_bridge"
+LOG = "incident.log"
+
+
+def native(**manifest: object) -> dict[str, dict[str, object]]:
+    """What the lock reads of a decoded view."""
+    return {
+        "envelope": {"sender": POLICE, "event_type": "referral_made"},
+        "manifest": {**PLANS[0].manifest, **manifest},
+    }
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PLANS), st.sampled_from(sorted(MADE.leaves)))
+def test_one_leaf_more_than_any_plan_grants_is_one_too_many(plan: Plan, path: str) -> None:
+    """Whatever single leaf is added to whatever plan: it passes only if some plan grants it all."""
+    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
+    wider = {**plan.released, path: None}
+    lengths = {leaf for leaf in MADE.leaves if leaf.endswith(".#") and path.startswith(leaf[:-1])}
+    wider |= dict.fromkeys(lengths)
+    schema = schema_of_view(MADE, wider, recipient=CRISIS, purpose=PURPOSE)
+    granted = any(
+        set(fields(schema))
+        <= set(fields(schema_of_view(MADE, each.released, recipient=CRISIS, purpose=PURPOSE)))
+        for each in PLANS
+    )
+
+    if granted:
+        lock.check(schema, 7, native(), PURPOSE)
+    else:
+        with pytest.raises(OverSharedError):
+            lock.check(schema, 7, native(), PURPOSE)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PLANS), st.data())
+def test_what_a_plan_grants_passes_and_so_does_less(plan: Plan, data: st.DataObject) -> None:
+    """The lock never stops a lane for a view that was cut as agreed."""
+    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
+    kept = data.draw(st.sets(st.sampled_from(sorted(plan.released))))
+    kept |= {leaf for leaf in plan.released if leaf.endswith(".#")}
+    released = {path: plan.released[path] for path in kept}
+    schema = schema_of_view(MADE, released, recipient=CRISIS, purpose=PURPOSE)
+
+    lock.check(schema, 7, native(), PURPOSE)
+
+
+def test_internal_fields_of_the_envelope_are_too_many() -> None:
+    """What stands behind `correlation_id` never leaves the broker, whatever the body holds."""
+    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
+    schema = schema_of_view(MADE, PLANS[0].released, recipient=CRISIS, purpose=PURPOSE)
+    envelope, *rest = schema["fields"]
+    facts = {"name": "facts", "type": {"type": "array", "items": "string"}}
+    wider = {**envelope["type"], "fields": [*envelope["type"]["fields"], facts]}
+
+    with pytest.raises(OverSharedError, match=r"envelope\.facts"):
+        lock.check({**schema, "fields": [{**envelope, "type": wider}, *rest]}, 7, native(), PURPOSE)
+
+
+def test_a_view_cut_for_another_purpose_is_on_the_wrong_lane() -> None:
+    """What may be known for one purpose may not be read for another."""
+    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
+    schema = schema_of_view(MADE, PLANS[0].released, recipient=CRISIS, purpose=PURPOSE)
+
+    with pytest.raises(OverSharedError, match=r"manifest\.purpose"):
+        lock.check(schema, 7, native(purpose="care-coordination"), PURPOSE)
+
+
+async def test_a_field_too_many_closes_the_lane_before_anything_leaves(tmp_path: Path) -> None:
+    """Nothing goes out any more: neither that view, nor those before it, nor those after it."""
+    async with stand_in() as agency, bench(tmp_path, agency.url) as made:
+        good = await made.maker.view(example(BRIDGE), number=1)
+        leaking = await made.maker.view(example(BRIDGE), number=2, more={LOG: None})
+        other = await made.maker.view(example(BRIDGE), number=3)
+        await made.take(good, leaking, other)
+        await made.step()
+
+        closed = await made.inbox.lanes.all()
+
+    assert agency.got == []
+    assert closed == {PURPOSE: "over-shared"}
+    assert [page.reason for page in made.pages] == ["lane-closed"] * 3
+    assert metrics.LANE_CLOSED.labels(CRISIS)._value.get() == 1
+
+
+async def test_a_closed_lane_stays_closed_until_a_person_reopens_it(tmp_path: Path) -> None:
+    """A restart changes nothing; reopening sends what was cut as agreed and nothing else."""
+    async with stand_in() as agency:
+        async with bench(tmp_path, agency.url) as made:
+            leaking = await made.maker.view(example(BRIDGE), number=2, more={LOG: None})
+            await made.take(await made.maker.view(example(BRIDGE), number=1), leaking)
+        async with bench(tmp_path, agency.url) as made:
+            await made.step()
+            assert agency.got == []
+
+            await made.inbox.lanes.reopen(PURPOSE)
+            await made.step()
+            await made.step()
+
+            closed = await made.inbox.lanes.all()
+
+    assert len(agency.got) == 1
+    assert b"Drop of 14 m" in agency.got[0].body
+    assert closed == {PURPOSE: "over-shared"}
+
+
+async def test_a_view_of_an_agreement_we_do_not_hold_waits_for_a_person(tmp_path: Path) -> None:
+    """It may be right, but we cannot tell: it is parked and paged, and the lane goes on."""
+    async with stand_in() as agency, bench(tmp_path, agency.url) as made:
+        newer = await made.maker.view(example(BRIDGE), number=1, manifest={"agreement_version": 99})
+        await made.take(newer, await made.maker.view(example(BRIDGE), number=2))
+        await made.step()
+
+    assert len(agency.got) == 1
+    assert [page.reason for page in made.pages] == ["agreement-unknown"]
+
+
+async def test_a_canary_secret_that_arrives_closes_the_lane(tmp_path: Path) -> None:
+    """The secret stands in a withheld field: if it is here, the first lock has failed (P8)."""
+    async with stand_in() as agency, bench(tmp_path, agency.url) as made:
+        made.deliver.opener._canary_secret = b"Drop of 14 m"
+        await made.take(await made.maker.view(example(BRIDGE, environment="canary")))
+        await made.step()
+
+        closed = await made.inbox.lanes.all()
+
+    assert (agency.got, closed) == ([], {PURPOSE: "over-shared"})
