@@ -91,6 +91,23 @@ def decode_first(schema: Schema, data: bytes, start: int = 0) -> tuple[Native, i
     return native, end
 
 
+def peek(schema: Schema, data: bytes, start: int) -> Native:
+    """
+    Read one value from *start* without the strict check: an eighth of the time.
+
+    Only for bytes that a strict reader passes over as well before anything is done with them.
+
+    Raises:
+        MalformedMessageError: The bytes cannot be read at all.
+    """
+    buffer = BytesIO(data)
+    buffer.seek(start)
+    try:
+        return fastavro.schemaless_reader(buffer, _compile(schema).parsed, None)
+    except (ValueError, TypeError, OverflowError, EOFError, IndexError, KeyError):
+        raise MalformedMessageError([("$", "does not fit the schema")]) from None
+
+
 def read_as(writer: Schema, reader: Schema, data: bytes, start: int = 0) -> Native:
     """
     Read bytes of one schema as a reader of another version sees them.

@@ -6,7 +6,6 @@ given to two intakes is the same event.
 """
 
 import hmac
-from hashlib import sha256
 
 ID_HEX_DIGITS = 32
 """128 bits: short enough to read out, long enough never to collide."""
@@ -37,4 +36,4 @@ def _derive(secret: bytes, kind: bytes, *parts: str) -> str:
     message = kind + b"".join(
         len(raw).to_bytes(4, "big") + raw for raw in (part.encode() for part in parts)
     )
-    return hmac.new(secret, message, sha256).hexdigest()[:ID_HEX_DIGITS]
+    return hmac.digest(secret, message, "sha256").hex()[:ID_HEX_DIGITS]

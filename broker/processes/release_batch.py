@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from broker.codec.disclosures import GENESIS, encode_held, seal
+from broker.codec.disclosures import GENESIS, Head, encode_held, seal
 from broker.domain import ids
 from broker.domain.errors import InputError
 from broker.domain.streams import Output, Partition, Record
@@ -165,24 +165,24 @@ class Batch:
     def _disclose(
         self, result: RouteResult, decided: Decided, offset: int, supersedes: str = ""
     ) -> None:
-        head = {
-            "event_id": decided.event_id,
-            "referral_id": decided.referral_id,
-            "event_type": decided.event_type,
-            "sender": decided.sender,
-            "recipient": result.recipient,
-            "purpose": result.purpose,
-            "outcome": result.outcome,
-            "reason": result.reason,
-            "decided_at": self.now,
-            "source_partition": self.number,
-            "source_offset": offset,
-            "release_id": result.release_id,
-            "supersedes": supersedes,
-            "content_digest": decided.content_digest,
-            "event_digest": decided.event_digest,
-            "view_digest": GENESIS if result.view is None else ids.digest(self.secret, result.view),
-        }
+        head = Head(
+            event_id=decided.event_id,
+            referral_id=decided.referral_id,
+            event_type=decided.event_type,
+            sender=decided.sender,
+            recipient=result.recipient,
+            purpose=result.purpose,
+            outcome=result.outcome,
+            reason=result.reason,
+            decided_at=self.now,
+            source_partition=self.number,
+            source_offset=offset,
+            release_id=result.release_id,
+            supersedes=supersedes,
+            content_digest=decided.content_digest,
+            event_digest=decided.event_digest,
+            view_digest=GENESIS if result.view is None else ids.digest(self.secret, result.view),
+        )
         sealed = seal(self.chain, head, result.encoded_plan)
         self.chain = sealed.chain
         self._put(

@@ -108,7 +108,8 @@ class Decider:
         event = self._events.get(number)
         if event is None:
             raise UnknownSchemaError("no event schema has this id @ frame")
-        envelope, _ = avro.decode_first(self._envelope_schema, value[start:])
+        # Every projection reads these bytes again, strictly: a view never rests on this look alone.
+        envelope = avro.peek(self._envelope_schema, value, start)
         if envelope["event_type"] != event.event_type:
             raise MalformedMessageError([("envelope.event_type", "does not fit the schema")])
         crosses = envelope["environment"] not in (self._environment, "canary")
@@ -164,7 +165,7 @@ class Decider:
     ) -> bool:
         # Facts choose what is released: they are derived again, never taken on trust.
         try:
-            return derive_facts(avro.decode(event.schema, value[start:])) == facts
+            return derive_facts(avro.decode(event.schema, value, start)) == facts
         except InputError:
             return False
 

@@ -24,6 +24,7 @@ from broker.processes.provisioning import topic_plan
 from broker.runtime import local_kafka, topics
 from broker.runtime.kafka import KafkaLog
 from broker.runtime.kafka_admin import apply
+from broker.runtime.kafka_batches import MAX_BATCH_BYTES
 from tests.support.site import Bench, bench, example, route, test_settings
 
 EVENTS = 6000
@@ -111,7 +112,10 @@ async def plain_loop(bootstrap: str, site: Bench) -> float:
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
     )
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, transactional_id=f"plain-{site.namespace}", acks="all"
+        bootstrap_servers=bootstrap,
+        transactional_id=f"plain-{site.namespace}",
+        acks="all",
+        max_batch_size=MAX_BATCH_BYTES,
     )
     await consumer.start()
     await producer.start()
