@@ -1,6 +1,9 @@
 """The second lock: a field too many, a wrong lane or an unknown agreement never gets through."""
 
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import load_catalogue
 from broker.codec.views import schema_of_view
-from broker.domain.decisions import Plan
+from broker.domain.decisions import Plan, Reduction
 from broker.processes.deliver_lock import OverSharedError, SecondLock, fields
 from broker.runtime import metrics
 from tests.support.agency import stand_in
@@ -19,6 +22,8 @@ CATALOGUE = load_catalogue()
 BOOK = load_book(None, CATALOGUE)
 MADE = CATALOGUE.event("referral_made")
 PLANS = list(BOOK.plans(POLICE, CRISIS, PURPOSE, MADE))
+LOCK = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
+NUMBERS = count(1)
 BRIDGE = "referral_made.unknown_man_on_bridge"
 LOG = "incident.log"
 
@@ -31,60 +36,56 @@ def native(**manifest: object) -> dict[str, dict[str, object]]:
     }
 
 
+def cut(released: Mapping[str, Reduction | None]) -> dict[str, Any]:
+    """The schema of a view of what is released."""
+    found: dict[str, Any] = schema_of_view(MADE, released, recipient=CRISIS, purpose=PURPOSE)
+    return found
+
+
+GRANTED = [set(fields(cut(plan.released))) for plan in PLANS]
+
+
 @settings(deadline=None)
 @given(st.sampled_from(PLANS), st.sampled_from(sorted(MADE.leaves)))
 def test_one_leaf_more_than_any_plan_grants_is_one_too_many(plan: Plan, path: str) -> None:
     """Whatever single leaf is added to whatever plan: it passes only if some plan grants it all."""
-    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
-    wider = {**plan.released, path: None}
     lengths = {leaf for leaf in MADE.leaves if leaf.endswith(".#") and path.startswith(leaf[:-1])}
-    wider |= dict.fromkeys(lengths)
-    schema = schema_of_view(MADE, wider, recipient=CRISIS, purpose=PURPOSE)
-    granted = any(
-        set(fields(schema))
-        <= set(fields(schema_of_view(MADE, each.released, recipient=CRISIS, purpose=PURPOSE)))
-        for each in PLANS
-    )
+    schema = cut({**plan.released, path: None, **dict.fromkeys(lengths)})
 
-    if granted:
-        lock.check(schema, 7, native(), PURPOSE)
+    if any(set(fields(schema)) <= granted for granted in GRANTED):
+        LOCK.check(schema, next(NUMBERS), native(), PURPOSE)
     else:
         with pytest.raises(OverSharedError):
-            lock.check(schema, 7, native(), PURPOSE)
+            LOCK.check(schema, next(NUMBERS), native(), PURPOSE)
 
 
 @settings(deadline=None)
 @given(st.sampled_from(PLANS), st.data())
 def test_what_a_plan_grants_passes_and_so_does_less(plan: Plan, data: st.DataObject) -> None:
     """The lock never stops a lane for a view that was cut as agreed."""
-    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
     kept = data.draw(st.sets(st.sampled_from(sorted(plan.released))))
     kept |= {leaf for leaf in plan.released if leaf.endswith(".#")}
-    released = {path: plan.released[path] for path in kept}
-    schema = schema_of_view(MADE, released, recipient=CRISIS, purpose=PURPOSE)
 
-    lock.check(schema, 7, native(), PURPOSE)
+    LOCK.check(cut({path: plan.released[path] for path in kept}), next(NUMBERS), native(), PURPOSE)
 
 
 def test_internal_fields_of_the_envelope_are_too_many() -> None:
     """What stands behind `correlation_id` never leaves the broker, whatever the body holds."""
-    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
-    schema = schema_of_view(MADE, PLANS[0].released, recipient=CRISIS, purpose=PURPOSE)
+    schema = cut(PLANS[0].released)
     envelope, *rest = schema["fields"]
     facts = {"name": "facts", "type": {"type": "array", "items": "string"}}
     wider = {**envelope["type"], "fields": [*envelope["type"]["fields"], facts]}
 
     with pytest.raises(OverSharedError, match=r"envelope\.facts"):
-        lock.check({**schema, "fields": [{**envelope, "type": wider}, *rest]}, 7, native(), PURPOSE)
+        LOCK.check({**schema, "fields": [{**envelope, "type": wider}, *rest]}, 7, native(), PURPOSE)
 
 
 def test_a_view_cut_for_another_purpose_is_on_the_wrong_lane() -> None:
     """What may be known for one purpose may not be read for another."""
-    lock = SecondLock(catalogue=CATALOGUE, book=BOOK, recipient=CRISIS)
-    schema = schema_of_view(MADE, PLANS[0].released, recipient=CRISIS, purpose=PURPOSE)
+    schema = cut(PLANS[0].released)
 
     with pytest.raises(OverSharedError, match=r"manifest\.purpose"):
-        lock.check(schema, 7, native(purpose="care-coordination"), PURPOSE)
+        LOCK.check(schema, 7, native(purpose="care-coordination"), PURPOSE)
 
 
 async def test_a_field_too_many_closes_the_lane_before_anything_leaves(tmp_path: Path) -> None:
