@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from broker.simulation.moments import eighteen_tomorrow
 from broker.simulation.people import DESCRIPTIONS, NO_FIXED_ABODE, Person, invent_person, phone
 from broker.simulation.situations import Situation
 
@@ -124,19 +125,6 @@ def _birth_date_of_child(rng: Random, today: date) -> date:
     if _happens(rng, "birthday tomorrow"):
         return eighteen_tomorrow(today)
     return today - timedelta(days=rng.randint(11 * 365, 17 * 365))
-
-
-def eighteen_tomorrow(today: date) -> date:
-    """
-    Return the birth date of somebody who is 17 years and 364 days old.
-
-    >>> eighteen_tomorrow(date(2026, 11, 22))
-    datetime.date(2008, 11, 23)
-    """
-    tomorrow = today + timedelta(days=1)
-    if (tomorrow.month, tomorrow.day) == (2, 29):
-        tomorrow += timedelta(days=1)
-    return tomorrow.replace(year=tomorrow.year - 18)
 
 
 def _contact(rng: Random, person: Person) -> Body:

@@ -1,0 +1,131 @@
+"""
+Plays the scenarios and shows, while they run, one entry per referral with its holder and clock.
+
+On a terminal the entries are rewritten in place; in a pipe each is printed when a team has answered
+and again when it ends otherwise than it was answered.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from broker.domain.lifecycle import Stage
+from broker.runtime.clock import utc_now
+from broker.simulation.chronicle import Case, Chronicle
+from broker.simulation.lines import case_lines
+from broker.simulation.play import Played, Player
+from broker.simulation.progress import Progress
+from broker.simulation.scenarios import Scenario
+from broker.simulation.screen import board
+from broker.simulation.witness import Witness
+
+PER_SECOND: Final = 5
+TOLD: Final = frozenset(
+    {Stage.ACCEPTED, Stage.DECLINED, Stage.CLOSED, Stage.TAKEN_BACK, Stage.WITHDRAWN}
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Performance:
+    """
+    What has been played.
+
+    Attributes:
+        first_acceptance_s: From the start of the command to the first acceptance by a team.
+    """
+
+    played: list[Played]
+    chronicle: Chronicle
+    first_acceptance_s: float | None = None
+    titles: dict[str, str] = field(default_factory=dict)
+
+
+async def watch_and_play(
+    witness: Witness,
+    player: Player,
+    scenarios: Sequence[Scenario],
+    console: Console,
+    without_kafka: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | None,
+    progress: Progress,
+) -> Performance:
+    """Play *scenarios* and show them; returns once everything has reached its agency."""
+    performance = Performance(played=player.played, chronicle=witness.chronicle)
+    console.print()
+    with _screen(console, performance) as shown:
+        telling = asyncio.create_task(_tell(console, performance, witness, progress, shown))
+        try:
+            await player.play_all(scenarios, without_kafka=without_kafka)
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+            _look(console, performance, progress, shown, {})
+    console.print()
+    return performance
+
+
+def _screen(console: Console, performance: Performance) -> AbstractContextManager[Any]:
+    if not sys.stdout.isatty() or console.stderr:
+        return nullcontext()
+
+    def render() -> RenderableType:
+        return board(performance.chronicle, performance.titles, now=utc_now(), width=console.width)
+
+    return Live(
+        console=console,
+        get_renderable=render,
+        refresh_per_second=PER_SECOND,
+        vertical_overflow="ellipsis",
+    )
+
+
+async def _tell(
+    console: Console,
+    performance: Performance,
+    witness: Witness,
+    progress: Progress,
+    shown: Any,
+) -> None:
+    told: dict[str, Stage] = {}
+    while True:
+        witness.changed.clear()
+        _look(console, performance, progress, shown, told)
+        await witness.changed.wait()
+
+
+def _look(
+    console: Console,
+    performance: Performance,
+    progress: Progress,
+    shown: Any,
+    told: dict[str, Stage],
+) -> None:
+    performance.titles.update(
+        {
+            each.referral_id: f"{each.scenario.number} {each.scenario.title}"
+            for each in performance.played
+        }
+    )
+    for case in list(performance.chronicle.cases.values()):
+        if case.state is None:
+            continue
+        if case.state.accepted_at and performance.first_acceptance_s is None:
+            performance.first_acceptance_s = round(progress.elapsed_s(), 2)
+        if (
+            shown is None
+            and case.state.stage in TOLD
+            and told.get(case.referral_id) != case.state.stage
+        ):
+            told[case.referral_id] = case.state.stage
+            _print(console, performance, case)
+
+
+def _print(console: Console, performance: Performance, case: Case) -> None:
+    title = performance.titles.get(case.referral_id, "")
+    disclosures = performance.chronicle.disclosures_of(case.referral_id)
+    console.print(case_lines(case, title, disclosures, now=utc_now(), width=console.width))
