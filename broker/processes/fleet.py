@@ -10,7 +10,7 @@ from broker.runtime.supervisor import Child
 
 def children(settings: Settings, ops_base: int) -> list[Child]:
     """Return intake, release and one deliver per recipient; *ops_base* 0 picks free ports."""
-    names = [("intake", ("run", "intake")), ("release", ("run", "release"))]
+    names: list[tuple[str, tuple[str, ...]]] = [("intake", ("run", "intake")), ("release", ("run", "release"))]
     names += [
         (f"deliver {recipient}", ("run", "deliver", "--recipient", recipient))
         for recipient in load_parties(settings.parties_file).recipients()

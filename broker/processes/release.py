@@ -6,6 +6,7 @@ partition over fences the worker that had it.
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -53,11 +54,12 @@ class Release:
                 del self._workers[number]
         for number in sorted(self._owned - self._workers.keys()):
             stop = asyncio.Event()
-            worker = PartitionWorker(
-                self._site, number, is_owned=lambda number=number: number in self._owned
-            )
+            worker = PartitionWorker(self._site, number, is_owned=partial(self._owns, number))
             task = asyncio.create_task(worker.run(stop), name=f"release-{number}")
             self._workers[number] = (task, stop, worker)
+
+    def _owns(self, number: int) -> bool:
+        return number in self._owned
 
     def not_working(self) -> str | None:
         """Return why this process is not ready, or None."""

@@ -104,9 +104,9 @@ async def release(site: Bench) -> float:
 async def plain_loop(bootstrap: str, site: Bench) -> float:
     """Return events per second of a loop that reads the same and writes the same, deciding nothing."""
     lane = topics.release_topic(site.namespace, "northvale-crisis", "crisis-response")
-    view = [r.value async for r in read_all(site.log, Partition(lane, 0))][0]
+    view = await first(site, lane)
     record = topics.disclosures_topic(site.namespace)
-    disclosure = [r.value async for r in read_all(site.log, Partition(record, 0))][0]
+    disclosure = await first(site, record)
     source = TopicPartition(topics.events_topic(site.namespace), 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
@@ -148,3 +148,10 @@ async def plain_loop(bootstrap: str, site: Bench) -> float:
     await consumer.stop()
     await producer.stop()
     return (position - done) / seconds
+
+
+async def first(site: Bench, topic: str) -> bytes:
+    """Return the first value of a topic's only partition."""
+    async for record in read_all(site.log, Partition(topic, 0)):
+        return record.value
+    raise LookupError(topic)

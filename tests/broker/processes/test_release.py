@@ -302,6 +302,7 @@ class Breaking:
         return getattr(self._log, name)
 
     async def open_transactional_producer(self, transactional_id):
+        """Open a real one whose first commit goes wrong."""
         producer = await self._log.open_transactional_producer(transactional_id)
         real = producer.commit
 
