@@ -365,7 +365,7 @@ async def test_asking_never_makes_a_topic(
 
 @pytest.mark.kafka
 async def test_a_missing_partition_is_not_uncommitted(shared_kafka: LocalKafka) -> None:
-    """ "Never committed" means start at the beginning, so it is not said of what one may not see."""
+    """No commit means start at the beginning, so it is not said of what one may not see."""
     stranger = KafkaSecurity(mechanism="PLAIN", user="watch", password=shared_kafka.sasl_password)
     log = KafkaLog(str(shared_kafka.sasl_bootstrap), client_id="watch", security=stranger)
 
