@@ -14,7 +14,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("projection", "release", "latency", "memory")
+PARTS = ("projection", "release", "latency")
 
 
 def main() -> None:
