@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from broker.codec import projection_steps as steps
 from broker.codec.avro_numbers import Misfit
 from broker.codec.projection_copy import write_projection
+from broker.codec.projection_reader import Tree
 from broker.codec.projection_selection import Fields
-from broker.codec.projection_types import Tree
 
 Halves = tuple[bytes, bytes]
 """Encoded public part of the envelope, encoded body."""

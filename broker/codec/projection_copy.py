@@ -7,8 +7,10 @@ tell that something withheld is. `k` variables note that something released has 
 
 from typing import Any, Final
 
+from broker.codec.projection_blank import answers_always, blank
+from broker.codec.projection_envelope import public_fields
+from broker.codec.projection_reader import Tree
 from broker.codec.projection_reduce import absent_forms, compile_reduction
-from broker.codec.projection_schema import public_fields
 from broker.codec.projection_selection import Branches, Fields, Items, Selected, Selection, Whole
 from broker.codec.projection_skip import Level, Skipper
 from broker.codec.projection_source import Source
@@ -16,7 +18,6 @@ from broker.codec.projection_types import (
     Array,
     Map,
     Record,
-    Tree,
     Type,
     Union,
     values_of,
@@ -39,37 +40,6 @@ def write_projection(tree: Tree, selection: Fields) -> Source:
     source = Source()
     _Copier(tree, source).write(selection)
     return source
-
-
-def blank(fields: Fields) -> bytes:
-    """Return what stands for a container that is null; more than null if a reduced form answers."""
-    if not answers_always(fields):
-        return b"\x00"
-    return b"\x02" + blank_fields(fields)
-
-
-def blank_fields(fields: Fields) -> bytes:
-    """Return the fields of a container that holds nothing."""
-    return b"".join(_blank_field(each) for each in fields.fields.values())
-
-
-def answers_always(fields: Fields) -> bool:
-    """
-    Tell whether a field inside says yes or no even where there is nothing.
-
-    Not in one of several branches: an answer there would tell which branch it was.
-    """
-    return not fields.is_branch and any(
-        each.reduction is Reduction.PRESENT
-        or (isinstance(each.what, Fields) and answers_always(each.what))
-        for each in fields.fields.values()
-    )
-
-
-def _blank_field(selected: Selected) -> bytes:
-    if selected.reduction is Reduction.PRESENT:
-        return b"\x02\x00"
-    return blank(selected.what) if isinstance(selected.what, Fields) else b"\x00"
 
 
 class _Copier:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from broker.codec import avro
 from broker.codec.catalogue_files import Schema
 from broker.codec.catalogue_inline import inline
-from broker.codec.projection_schema import envelope
+from broker.codec.projection_envelope import envelope
+from broker.codec.projection_reader import Tree
 from broker.codec.projection_types import (
     Array,
     Field,
     Map,
     Primitive,
-    Tree,
     Type,
     Union,
     is_null,

@@ -7,12 +7,14 @@ an agreement. A field that is never released does not exist; every other one may
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Final
 
 from broker.codec.catalogue_files import Schema
 from broker.codec.catalogue_inline import inline
 from broker.codec.catalogue_leaves import ENVELOPE
+from broker.codec.projection_envelope import envelope, public_fields
+from broker.codec.projection_names import container_name, name_part
+from broker.codec.projection_reader import Tree, read_schema
 from broker.codec.projection_selection import (
     Branches,
     Fields,
@@ -23,19 +25,13 @@ from broker.codec.projection_selection import (
 )
 from broker.codec.projection_types import (
     Array,
-    Field,
     Record,
-    Tree,
     Type,
     Union,
     item_of,
-    read_schema,
     values_of,
 )
 from broker.domain.errors import ConfigurationError
-
-FIRST_INTERNAL: Final = "correlation_id"
-"""Of the envelope, what stands before this field is part of every view."""
 
 MANIFEST: Final = "manifest"
 BODY: Final = "body"
@@ -79,7 +75,7 @@ def view_schema(
     """
     manifest_tree = read_schema(manifest)
     known = {**tree.definitions, **manifest_tree.definitions}
-    builder = _Builder(f"crisis.view.{_part(recipient)}.{_part(purpose)}", known)
+    builder = _Builder(f"crisis.view.{name_part(recipient)}.{name_part(purpose)}", known)
     parts = {
         ENVELOPE: builder.envelope(tree.root),
         MANIFEST: manifest_tree.root.fullname,
@@ -95,24 +91,6 @@ def view_schema(
         envelope=inline(parts[ENVELOPE], known),
         body=inline(parts[BODY], known),
     )
-
-
-def public_fields(event: Record) -> list[Field]:
-    """Return the fields of the envelope that are part of every view."""
-    return list(takewhile(lambda each: each.name != FIRST_INTERNAL, envelope(event).fields))
-
-
-def envelope(event: Record) -> Record:
-    """
-    Return the envelope's record.
-
-    Raises:
-        ConfigurationError: The event does not begin with one.
-    """
-    first = event.fields[0] if event.fields else None
-    if first is None or first.name != ENVELOPE or not isinstance(first.type, Record):
-        raise ConfigurationError("an event begins with its envelope @ schema")
-    return first.type
 
 
 class _Builder:
@@ -171,7 +149,7 @@ class _Builder:
 
     def _value(self, type_: Type, what: Selection, schema: Schema) -> Schema:
         if isinstance(what, Fields) and isinstance(type_, Record):
-            return self._container(type_, _container_name(what.path), self._fields(what))
+            return self._container(type_, container_name(what.path), self._fields(what))
         if isinstance(what, Items):
             part = "items" if isinstance(type_, Array) else "values"
             return {**schema, part: self._item(type_, what.item)}
@@ -182,25 +160,5 @@ class _Builder:
         record = container(item)
         if record is None:
             raise ConfigurationError(f"no record inside @ {what.path}")
-        name = self._container(record, _container_name(what.path), self._fields(what))
+        name = self._container(record, container_name(what.path), self._fields(what))
         return ["null", name] if isinstance(item, Union) else name
-
-
-def _container_name(path: str) -> str:
-    """
-    Name a container by where it stands.
-
-    >>> _container_name("legal_status.place_of_safety")
-    'Body_LegalStatus_PlaceOfSafety'
-    """
-    parts = (part.split("_") for part in path.split("."))
-    return "_".join(["Body", *("".join(map(_capital, words)) for words in parts)])
-
-
-def _capital(word: str) -> str:
-    return word[:1].upper() + word[1:]
-
-
-def _part(name: str) -> str:
-    part = name.replace("-", "_")
-    return part if part[:1].isalpha() else f"_{part}"

@@ -6,12 +6,13 @@ projection ends with comparing its position with the end of the data.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from broker.codec.avro_bytes import MAX_DEPTH
+from broker.codec.projection_scalars import ONE_BYTE_CODES, Scalars
+from broker.codec.projection_shape import has_width, is_recursive
 from broker.codec.projection_source import Source
 from broker.codec.projection_types import (
-    TIMESTAMP,
     Array,
     Enum,
     Fixed,
@@ -24,11 +25,6 @@ from broker.codec.projection_types import (
     item_of,
     values_of,
 )
-
-ONE_BYTE_CODES: Final = 64
-"""So many ordinals of an enum have codes of one byte."""
-
-_WIDTHS: Final = {"float": 4, "double": 8}
 
 
 class Level(NamedTuple):
@@ -53,16 +49,17 @@ class Skipper:
         self._functions: dict[Record, str] = {}
         self._waiting: list[Record] = []
         self._recursive: dict[Record, bool] = {}
+        self._scalars = Scalars(source)
 
     def skip(self, type_: Type, level: Level) -> None:
         """Write code that moves `p` past a value."""
         source = self._source
         if isinstance(type_, Primitive):
-            self._primitive(type_.kind)
+            self._scalars.primitive(type_.kind)
         elif isinstance(type_, Fixed):
             source.step(f"p + {type_.size}")
         elif isinstance(type_, Enum):
-            self._enum(type_)
+            self._scalars.enum(type_)
         elif isinstance(type_, Union):
             self.union(type_, level)
         elif isinstance(type_, Record):
@@ -109,13 +106,13 @@ class Skipper:
         source.line(f"{count} = d[p]")
         state = source.state(is_run_open_after=source.is_run_open)
         with source.branch(f"if {count}:", state):
-            self._count(count)
+            self._scalars.count(count)
             keys = source.name("keys") if isinstance(type_, Map) else ""
             if keys:
                 source.line(f"{keys} = set()")
             with source.loop(f"for _ in range({count}):"):
                 if keys:
-                    self._key(keys)
+                    self._scalars.key(keys)
                 item(inner)
             source.doubt_if("d[p]")
         state.has_text_after |= state.had_text
@@ -161,112 +158,9 @@ class Skipper:
     def _after_index(self, branch: Type, level: Level) -> None:
         source = self._source
         if isinstance(branch, Primitive) and branch.kind == "string":
-            self._text("NULLABLE_LENGTHS", "d[p + 1]", "after_text(d, p + 1)")
+            self._scalars.nullable_text()
         elif isinstance(branch, Enum) and branch.count <= ONE_BYTE_CODES:
-            source.line("n = d[p + 1]")
-            source.doubt_if(f"n > {2 * branch.count - 2} or n & 1")
-            source.line("p += 2")
+            self._scalars.nullable_enum(branch)
         else:
             source.line("p += 1")
             self.skip(branch, level)
-
-    def _primitive(self, kind: str) -> None:
-        source = self._source
-        if kind == "boolean":
-            source.doubt_if("d[p] > 1")
-            source.line("p += 1")
-        elif kind in ("int", "long"):
-            self._either("d[p] < 128", "p += 1", f"after_{kind}(d, p)")
-        elif kind == TIMESTAMP:
-            self._timestamp()
-        elif kind in _WIDTHS:
-            if kind == "float":
-                # A library that reads and writes it may change the bits of what is no number.
-                source.doubt_if("d[p + 3] & 0x7F == 0x7F and d[p + 2] & 0x80")
-            source.step(f"p + {_WIDTHS[kind]}")
-        elif kind == "bytes":
-            source.line("n = ONE_BYTE_LENGTHS[d[p]]")
-            source.step("p + n if n else after_bytes(d, p)")
-        elif kind == "string":
-            self._text("ONE_BYTE_LENGTHS", "d[p]", "after_text(d, p)")
-
-    def _text(self, table: str, code: str, otherwise: str) -> None:
-        self._source.line(f"n = {table}[{code}]")
-        self._either("n", "p += n", otherwise)
-        self._source.has_text = True
-
-    def _timestamp(self) -> None:
-        # All of this century takes eight bytes, and nothing in eight bytes is out of range.
-        source = self._source
-        source.check_text()
-        usual = "n & CONTINUES == SEVEN_CONTINUE and d[p + 7]"
-        source.line("n, = eight_bytes(d, p)")
-        source.line(f"p = t = p + 8 if {usual} else after_timestamp(d, p)")
-
-    def _enum(self, enum: Enum) -> None:
-        if enum.count > ONE_BYTE_CODES:
-            self._source.step(f"after_ordinal(d, p, {enum.count})")
-            return
-        self._source.doubt_if(f"d[p] > {2 * enum.count - 2} or d[p] & 1")
-        self._source.line("p += 1")
-
-    def _count(self, count: str) -> None:
-        source = self._source
-        has_text = source.has_text
-        with source.block(f"if {count} < 128 and not {count} & 1:"):
-            source.line(f"{count} >>= 1")
-            source.line("p += 1")
-        with source.block("else:"):
-            source.check_text()
-            source.line(f"{count}, p = read_count(d, p)")
-            source.line("t = p")
-        source.has_text = has_text
-
-    def _key(self, keys: str) -> None:
-        # Of two equal keys a reader may take either.
-        source, start = self._source, self._source.name("q")
-        source.line(f"{start} = p")
-        self._primitive("string")
-        source.doubt_if(f"d[{start}:p] in {keys}")
-        source.line(f"{keys}.add(d[{start}:p])")
-
-    def _either(self, test: str, usual: str, otherwise: str) -> None:
-        source, has_text = self._source, self._source.has_text
-        with source.block(f"if {test}:"):
-            source.line(usual)
-        with source.block("else:"):
-            source.check_text()
-            source.line(f"p = t = {otherwise}")
-        source.has_text = has_text
-
-
-def is_recursive(record: Record) -> bool:
-    """Tell whether a record can stand somewhere inside itself."""
-    seen: set[Type] = set()
-    waiting: list[Type] = [each.type for each in record.fields]
-    while waiting:
-        type_ = waiting.pop()
-        if type_ is record:
-            return True
-        if type_ not in seen:
-            seen.add(type_)
-            waiting += _inside(type_)
-    return False
-
-
-def has_width(type_: Type) -> bool:
-    """Tell whether every value takes at least one byte."""
-    if isinstance(type_, Record):
-        # A recursive record has a union or an array on the way, and that takes a byte.
-        return is_recursive(type_) or any(has_width(each.type) for each in type_.fields)
-    return not is_null(type_) and not (isinstance(type_, Fixed) and type_.size == 0)
-
-
-def _inside(type_: Type) -> list[Type]:
-    if isinstance(type_, Record):
-        return [each.type for each in type_.fields]
-    if isinstance(type_, Union):
-        return list(type_.branches)
-    if isinstance(type_, Array):
-        return [type_.items]
-    return [type_.values] if isinstance(type_, Map) else []

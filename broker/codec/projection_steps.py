@@ -82,7 +82,7 @@ def read_length(data: bytes, at: Position) -> tuple[int, Position]:
     if low >= 0x80 and 0 < high < 0x80 and not low & 1:
         return (high << 7 | low & 0x7F) >> 1, at + 2
     length, at = read_long(data, at)
-    if length < 0:
+    if not 0 <= length <= len(data):
         raise Doubt
     return length, at
 

@@ -11,7 +11,9 @@ from typing import Any
 from broker.codec import avro
 from broker.codec.catalogue_files import Schema
 from broker.codec.catalogue_leaves import ENVELOPE, LENGTH
-from broker.codec.projection_schema import ViewSchema, public_fields
+from broker.codec.projection_envelope import public_fields
+from broker.codec.projection_reader import Tree
+from broker.codec.projection_schema import ViewSchema
 from broker.codec.projection_selection import (
     Released,
     branch_name,
@@ -24,12 +26,11 @@ from broker.codec.projection_types import (
     Field,
     Map,
     Record,
-    Tree,
     Type,
     item_of,
     values_of,
 )
-from broker.codec.reference_unions import tag_unions, untag
+from broker.codec.reference_unions import branch_of, tag_unions, untag
 
 Native = dict[str, Any]
 
@@ -120,7 +121,7 @@ class _Filter:
             return None
         paths = [f"{path}.{branch_name(each)}" for each in branches]
         shown = [i for i, each in enumerate(branches) if self._shows(each, paths[i])]
-        number, inner = next((i, value[f"branch_{i}"]) for i in range(99) if f"branch_{i}" in value)
+        number, inner = branch_of(value)
         kept = self._value(branches[number], inner, paths[number]) if number in shown else None
         if kept is None or _says_nothing(branches[number], kept):
             return None

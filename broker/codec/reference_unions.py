@@ -52,5 +52,10 @@ def tag_unions(schema: Schema) -> Schema:
 
 def untag(type_: Type, value: Any) -> Any:
     """Return the bare value of a field of this type."""
-    is_tagged = len(values_of(type_)) > 1 and isinstance(value, Mapping)
-    return next(iter(value.values())) if is_tagged else value
+    return value if value is None or len(values_of(type_)) <= 1 else branch_of(value)[1]
+
+
+def branch_of(tagged: Mapping[str, Any]) -> tuple[int, Any]:
+    """Return the number of the branch, null not counted, and the value."""
+    ((name, value),) = tagged.items()
+    return int(name.removeprefix("branch_")), value

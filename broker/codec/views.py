@@ -7,10 +7,10 @@ from functools import lru_cache
 from broker.codec.catalogue import EventSchema, load_catalogue
 from broker.codec.catalogue_files import Schema
 from broker.codec.projection import Halves, Projection, compile_projection
-from broker.codec.projection_copy import blank_fields
+from broker.codec.projection_blank import blank_fields
+from broker.codec.projection_reader import Tree, read_schema
 from broker.codec.projection_schema import view_schema
-from broker.codec.projection_selection import select
-from broker.codec.projection_types import Tree, read_schema
+from broker.codec.projection_selector import select
 from broker.codec.reference import Reference
 from broker.domain.reductions import Reduction
 
