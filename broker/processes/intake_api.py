@@ -6,6 +6,7 @@ and rule, never by value. Bodies are read by hand, not by FastAPI: they are limi
 and depth before anything looks at them.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -193,7 +194,8 @@ def _looking(site: Site) -> APIRouter:
         draft = await site.intake.reader.read(inbound, Intent(party=caller))
         if isinstance(draft, Problem):
             return answer_problem(draft)
-        routes = site.preview.routes(draft)
+        # Compiling a view takes tens of milliseconds: not while a referral waits to be stored.
+        routes = await asyncio.to_thread(site.preview.routes, draft)
         return JSONResponse({"routes": routes, "findings": write_findings(draft.findings)})
 
     @router.get(

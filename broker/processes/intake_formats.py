@@ -4,12 +4,13 @@ Which connector reads a message, with which mapping file of the caller.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from broker.domain.clauses import Party
-from broker.domain.errors import ConfigurationError
+from broker.domain.errors import ConfigurationError, MalformedMessageError
 from broker.runtime.parties import Parties
 from broker.runtime.problems import Code, refuse
 from connectors.contract import Inbound
@@ -64,10 +65,18 @@ def load_formats(parties: Parties, folder: Path | None) -> Formats:
     for party, endpoints in parties.root.items():
         for connector, file in endpoints.intake.items():
             place = f"{party}.intake.{connector}"
-            if connector not in BY_NAME:
-                raise ConfigurationError(f"there is no such connector @ {place}")
             found[party, connector] = _read(folder, file, place)
+            _check(connector, found[party, connector], place)
     return Formats(mappings=found)
+
+
+def _check(connector: str, mapping: Mapping[str, Any], place: str) -> None:
+    spec = BY_NAME.get(connector)
+    if spec is None or spec.translate_in is None:
+        raise ConfigurationError(f"no connector of this name reads messages @ {place}")
+    # An empty message is never one of a format, but a wrong mapping file is found first.
+    with suppress(MalformedMessageError):
+        spec.translate_in(b"", mapping)
 
 
 def _read(folder: Path | None, file: str, place: str) -> Mapping[str, Any]:

@@ -5,14 +5,14 @@ The same plan, projection and schema as in release: what is shown here is what g
 the agreements stay the same.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.codec import avro
 from broker.codec.canonical_json import to_json
 from broker.codec.catalogue import Catalogue
-from broker.codec.views import compile_view
+from broker.codec.views import ViewCodec, compile_view
 from broker.domain.agreements import AgreementBook
 from broker.domain.decisions import Plan
 from broker.domain.facts import derive_facts
@@ -34,6 +34,7 @@ class Preview:
     catalogue: Catalogue
     book: AgreementBook
     clock: Clock
+    _codecs: dict[Hashable, ViewCodec] = field(default_factory=dict)
 
     def routes(self, draft: Draft) -> list[dict[str, Any]]:
         """Return what every addressee of a draft would see, as JSON."""
@@ -68,12 +69,18 @@ class Preview:
         }
 
     def _body(self, plan: Plan, encoded: bytes) -> Any:
-        codec = compile_view(
-            self.catalogue.event(plan.event_type),
-            plan.released,
-            recipient=plan.recipient,
-            purpose=plan.purpose,
-        )
+        codec = self._codec(plan)
         envelope, body = codec.project(encoded, 0)
         manifest = avro.encode(self.catalogue.type_schema("crisis.types.Manifest"), plan.manifest)
         return to_json(avro.decode(codec.schema, envelope + manifest + body)["body"])
+
+    def _codec(self, plan: Plan) -> ViewCodec:
+        # Plans are few: one for each agreement, purpose, event type and set of relevant facts.
+        if plan.key not in self._codecs:
+            self._codecs[plan.key] = compile_view(
+                self.catalogue.event(plan.event_type),
+                plan.released,
+                recipient=plan.recipient,
+                purpose=plan.purpose,
+            )
+        return self._codecs[plan.key]
