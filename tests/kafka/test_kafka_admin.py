@@ -56,6 +56,19 @@ async def test_a_drifted_setting_is_put_right_and_others_stay(
     assert await difference(kafka_bootstrap, [_with(spec, "max.compaction.lag.ms", "123456")]) == ()
 
 
+async def test_apply_returns_when_the_cluster_shows_the_change(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    """Whoever looks afterwards sees no difference, however fast one change follows the other."""
+    spec = plan(namespace, [], partitions=1)[0]
+    await apply(kafka_bootstrap, [spec])
+    drifts = [_with(spec, "retention.ms", str(60_000 + number)) for number in range(10)]
+
+    seen = [len(await apply(kafka_bootstrap, [drifted])) for drifted in drifts]
+
+    assert seen == [1] * len(drifts)
+
+
 async def test_other_partitions_are_an_error_and_nothing_is_changed(
     kafka_bootstrap: str, namespace: str
 ) -> None:

@@ -85,12 +85,13 @@ def test_up_is_repeatable_and_down_ends_it(own_kafka: LocalKafka) -> None:
 
 
 def test_a_suspended_kafka_is_stopped_too(own_kafka: LocalKafka) -> None:
-    """`down` wakes a Kafka that somebody has suspended, and ends it."""
+    """`down` wakes a Kafka that somebody has suspended, so that it can tidy up and end."""
     os.kill(own_kafka.pid, signal.SIGSTOP)
 
     local_kafka.down(own_kafka.data_dir)
 
     assert local_kafka.status(own_kafka.data_dir) is None
+    assert (own_kafka.data_dir / "data" / ".kafka_cleanshutdown").exists()
 
 
 def test_other_settings_are_refused_while_it_runs(own_kafka: LocalKafka) -> None:
