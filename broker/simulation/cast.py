@@ -43,14 +43,14 @@ ROLES: Final[Mapping[str, Role]] = MappingProxyType(
             usual=("referral_acknowledged", "referral_accepted"),
         ),
         "northvale-liaison": Role(
-            name="Northvale Liaison Psychiatry",
+            name="Northvale Liaison",
             format=FHIR,
             duty="liaison nurse",
             call_back="01632 960202",
             usual=("referral_acknowledged", "referral_accepted"),
         ),
         "northvale-136-suite": Role(
-            name="Northvale Section 136 Suite",
+            name="Northvale 136 Suite",
             format=FHIR,
             duty="nurse in charge",
             call_back="01632 960203",

@@ -8,8 +8,10 @@ Forbidden texts must not be in any log file or metric either.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from broker.runtime.clock import utc_now
 from broker.simulation.chronicle import Chronicle
 from broker.simulation.mailbox import Item
+from broker.simulation.moments import fill_in
 from broker.simulation.scenarios import PartyView, Scenario
 
 
@@ -48,6 +50,12 @@ def check_scenario(
         taken = "\n".join(item.text() for item in mine if item.party == party.id)
         topic = b"\n".join(view.value for view in views if view.recipient == party.id)
         yield from _check_party(scenario.number, party, taken, topic)
+    if scenario.overdue:
+        plans = [each["plan"] for each in chronicle.disclosures_of(referral_id)]
+        marked = bool(plans) and all(plan and plan["overdue_days"] > 0 for plan in plans)
+        yield Check(
+            scenario=scenario.number, party="governance", rule="sees", place=0, holds=marked
+        )
 
 
 def check_silence(scenarios: Iterable[Scenario], places: Mapping[str, str]) -> Iterator[Check]:
@@ -78,7 +86,13 @@ def _check_party(number: int, party: PartyView, taken: str, topic: bytes) -> Ite
         nothing = not taken and not topic
         yield Check(scenario=number, party=party.id, rule="gets nothing", place=0, holds=nothing)
     for place, text in enumerate(party.sees):
-        yield Check(scenario=number, party=party.id, rule="sees", place=place, holds=text in taken)
+        yield Check(
+            scenario=number,
+            party=party.id,
+            rule="sees",
+            place=place,
+            holds=fill_in(text, utc_now()) in taken,
+        )
     for place, text in enumerate(party.never_sees):
         absent = text not in taken and text.encode() not in topic
         yield Check(scenario=number, party=party.id, rule="never sees", place=place, holds=absent)

@@ -1,5 +1,5 @@
 """
-One line per referral: when, how urgent, from whom to whom, how far, who holds it, what is next.
+One entry per referral: when, how urgent, from whom to whom, how far, who holds it, what is next.
 
 The most dangerous words come first, and nothing is said by colour alone.
 """
@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import set_cell_size
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from broker.domain.lifecycle import Deadline, Due, Flag, Referral, Stage
 from broker.simulation.cast import name_of
 from broker.simulation.chronicle import Case, Native
-from broker.simulation.words import clock, span, words
+from broker.simulation.words import clock, london_day, span, words
 
-WIDE: Final = 150
+WIDE: Final = 170
+NARROW: Final = 100
+INDENT: Final = 10
 STYLES: Final = {
     "IMMEDIATE": "bold white on red",
     "UNKNOWN": "bold white on red",
@@ -24,21 +29,25 @@ STYLES: Final = {
     "SOON": "yellow",
     "ROUTINE": "cyan",
 }
+_NAMED: Final = {
+    Stage.MADE: "stored, not received",
+    Stage.RECEIVED: "received, not accepted",
+    Stage.WITHDRAWN: "withdrawn by the sender: stand down",
+}
 
 
 def case_lines(
     case: Case, title: str, disclosures: Sequence[Native], *, now: datetime, width: int
-) -> Text:
+) -> RenderableType:
     """Return a referral as one long line, or two where the screen is narrower."""
-    head, state, clocks = _head(case, title, width), _state(case), _clocks(case, now)
-    if held := _held(disclosures):
-        state.append(f" · {held}", "magenta")
+    head, state, clocks = _head(case, disclosures), _state(case), _clocks(case, now)
     if width >= WIDE:
-        line = Text("  ").join([head, state, clocks])
-    else:
-        line = Text("\n").join([head, Text("          ") + Text("   ").join([state, clocks])])
-    line.no_wrap, line.overflow = width >= WIDE, "fold"
-    return line
+        return Text("   ").join([head, state, clocks])
+    room = width - head.cell_len - 2
+    if width >= NARROW and room > INDENT:
+        head.append(f"  {shortened(title, room)}", "dim")
+    indent = INDENT if width >= NARROW else 2
+    return Group(head, Padding(Text("  ").join([state, clocks]), (0, 0, 0, indent)))
 
 
 def label(case: Case) -> str:
@@ -52,18 +61,28 @@ def state_words(case: Case) -> str:
     return _state(case).plain
 
 
-def _head(case: Case, title: str, width: int) -> Text:
+def shortened(text: str, cells: int) -> str:
+    """
+    Return a text that fits.
+
+    >>> shortened("a weapon report", 9)
+    'a weapon…'
+    """
+    if len(text) <= cells:
+        return text
+    return f"{set_cell_size(text, cells - 1).rstrip()}…"
+
+
+def _head(case: Case, disclosures: Sequence[Native]) -> Text:
     urgency, made = label(case), case.made
-    others = len({recipient for recipient, _ in made.routes}) - 1
-    first = made.envelope["routes"][0]["recipient"]
-    more = f" +{others}" if others else ""
+    addressed = list(dict.fromkeys(route["recipient"] for route in made.envelope["routes"]))
+    more = f" +{len(addressed) - 1}" if addressed[1:] else ""
     line = Text(f"{made.envelope['recorded_at'].astimezone():%H:%M:%S}  ")
     line.append(f"{urgency:<9}", STYLES.get(urgency, ""))
     line.append(f"  {case.code}  ", "bold")
-    line.append(f"{name_of(made.sender)} → {name_of(first)}{more}")
-    room = width - line.cell_len - 4
-    if room > 15:
-        line.append(f"  {title if len(title) <= room else title[: room - 1] + '…'}", "dim")
+    line.append(f"{name_of(made.sender)} → {name_of(addressed[0])}{more}")
+    for party in sorted({each["recipient"] for each in disclosures if each["outcome"] == "held"}):
+        line.append(f"  {name_of(party)}: held, needs a person", "magenta")
     return line
 
 
@@ -71,26 +90,22 @@ def _state(case: Case) -> Text:
     state = case.state
     if state is None:
         return Text("its making has not been read")
-    who = _who(state)
-    took = span(state.accepted_at - state.made_at) if state.accepted_at else ""
-    if state.stage is Stage.ACCEPTED:
-        return Text(f"accepted by {who} in {took}", "green")
-    if state.stage is Stage.CLOSED:
-        return Text(f"accepted by {who} in {took}, {_outcome(case)}", "green")
-    return Text(_other(case, state), "yellow" if state.stage is Stage.MADE else "")
-
-
-def _other(case: Case, state: Referral) -> str:
-    named = {
-        Stage.MADE: "stored, not received",
-        Stage.RECEIVED: "received, not accepted",
-        Stage.ACKNOWLEDGED: f"seen by {_parties(state, Stage.ACKNOWLEDGED)}, not accepted",
-        Stage.DECLINED: f"declined by {_parties(state, Stage.DECLINED)}: {_reasons(case)}",
-        Stage.TAKEN_BACK: f"declined by {_parties(state, Stage.DECLINED)}, taken back",
-        Stage.WITHDRAWN: "withdrawn, stand down",
-    }
+    if state.stage in (Stage.ACCEPTED, Stage.CLOSED) and state.accepted_at:
+        took = span(state.accepted_at - state.made_at)
+        outcome = f", {_outcome(case)}" if state.stage is Stage.CLOSED else ""
+        return Text(f"accepted by {_who(state)} in {took}{outcome}", "green")
     flags = "".join(f" [{flag}]" for flag in sorted(state.flags - {Flag.AFTER_CLOSE}))
-    return named[state.stage] + flags
+    return Text(_unaccepted(case, state) + flags, "yellow")
+
+
+def _unaccepted(case: Case, state: Referral) -> str:
+    if state.stage is Stage.ACKNOWLEDGED:
+        return f"seen by {_parties(state, Stage.ACKNOWLEDGED)}, not accepted"
+    if state.stage is Stage.DECLINED:
+        return f"declined by {_parties(state, Stage.DECLINED)}: {_reasons(case)}"
+    if state.stage is Stage.TAKEN_BACK:
+        return f"declined by {_parties(state, Stage.DECLINED)}, taken back"
+    return _NAMED[state.stage]
 
 
 def _who(state: Referral) -> str:
@@ -99,7 +114,7 @@ def _who(state: Referral) -> str:
 
 
 def _parties(state: Referral, stage: Stage) -> str:
-    return ", ".join(name_of(party) for party, each in state.parts.items() if each is stage)
+    return " and ".join(name_of(party) for party, each in state.parts.items() if each is stage)
 
 
 def _reasons(case: Case) -> str:
@@ -119,22 +134,17 @@ def _clocks(case: Case, now: datetime) -> Text:
     holder = case.state.holder
     line = Text("holder: ")
     line.append(holder.team or name_of(holder.party), "bold")
-    line.append("   next: ")
+    line.append("  next: ")
     line.append_text(_next(case.state.deadline, now))
     return line
 
 
 def _next(deadline: Deadline | None, now: datetime) -> Text:
     if deadline is None:
-        return Text("nothing due", "dim")
+        return Text("nothing", "dim")
     if deadline.at < now:
-        return Text(f"OVERDUE since {clock(deadline.at, now)}", "bold red")
+        return Text(f"OVERDUE since {clock(deadline.at, london_day(now))}", "bold red")
     if deadline.what is Due.SEEN:
-        return Text(f"seen by {clock(deadline.at, now)}")
+        return Text(f"seen by {clock(deadline.at, london_day(now))}")
     what = "escalates in" if deadline.what is Due.ACCEPT else "take back in"
     return Text(f"{what} {span(deadline.at - now)}", "yellow")
-
-
-def _held(disclosures: Sequence[Native]) -> str:
-    held = sorted({each["recipient"] for each in disclosures if each["outcome"] == "held"})
-    return "".join(f"{name_of(party)}: held, needs a person" for party in held)

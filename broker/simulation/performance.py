@@ -26,6 +26,9 @@ from broker.simulation.screen import board
 from broker.simulation.witness import Witness
 
 PER_SECOND: Final = 5
+LINES_EACH: Final = 2
+"""A referral takes so many at least; only the newest that fit are rewritten in place."""
+
 TOLD: Final = frozenset(
     {Stage.ACCEPTED, Stage.DECLINED, Stage.CLOSED, Stage.TAKEN_BACK, Stage.WITHDRAWN}
 )
@@ -69,12 +72,24 @@ async def watch_and_play(
     return performance
 
 
+def shows_live(console: Console) -> bool:
+    """Whether a person is looking at a terminal: then entries may be rewritten in place."""
+    return sys.stdout.isatty() and not console.stderr
+
+
 def _screen(console: Console, performance: Performance) -> AbstractContextManager[Any]:
-    if not sys.stdout.isatty() or console.stderr:
+    if not shows_live(console):
         return nullcontext()
 
     def render() -> RenderableType:
-        return board(performance.chronicle, performance.titles, now=utc_now(), width=console.width)
+        newest = max(1, (console.height - 3) // LINES_EACH)
+        return board(
+            performance.chronicle,
+            performance.titles,
+            now=utc_now(),
+            width=console.width,
+            newest=newest,
+        )
 
     return Live(
         console=console,

@@ -89,6 +89,8 @@ class Player:
             await self._begin(played)
 
         await without_kafka(send)
+        if any(receipt["state"] != "stored here" for receipt in played.receipts):
+            played.trouble.append("the receipt does not say that Kafka has not got it yet")
         await self._follow(played)
 
     def _open(self, scenario: Scenario) -> Played:
@@ -107,7 +109,7 @@ class Player:
         for party in dict.fromkeys(scenario.recipients()):
             answers = [_told(each) for each in scenario.answers_of(party)]
             await self._standins.tell(party, played.referral_id, answers or [ACKNOWLEDGE])
-        await self._send(played, scenario.document(self._run, utc_now()))
+        await self._send(played, *scenario.message(self._run, utc_now()))
 
     async def _follow(self, played: Played) -> None:
         for sequence, step in enumerate(played.scenario.step, 2):
@@ -119,17 +121,16 @@ class Player:
         for before in step.after:
             await self._await(played, *before.split())
         document = played.scenario.step_document(step, self._run, sequence, utc_now())
-        await self._send(played, document)
+        await self._send(played, "/v1/referrals", "application/json", json.dumps(document).encode())
         await self._await(played, played.scenario.sender, step.event)
 
-    async def _send(self, played: Played, document: Any) -> None:
-        found = await self._standins.send(
-            played.scenario.sender, "/v1/referrals", "application/json", json.dumps(document)
-        )
+    async def _send(self, played: Played, path: str, media_type: str, body: bytes) -> None:
+        sender = played.scenario.sender
+        found = await self._standins.send(sender, path, media_type, body)
         if found["status"] != STORED:
-            played.trouble.append(f"intake answered {found['status']} to {document['event_type']}")
+            played.trouble.append(f"intake answered {found['status']} @ {path}")
             return
-        played.receipts.append(found["answer"])
+        played.receipts += found["answer"].get("receipts") or [found["answer"]]
         played.accept_s.append(found["seconds"])
 
     async def _await(self, played: Played, party: str, event_type: str) -> None:

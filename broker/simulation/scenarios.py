@@ -5,6 +5,7 @@ Each stands in a TOML file below ``scenarios/``. What the broker cannot play yet
 under ``coming``, and the demo says so.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.domain.errors import ConfigurationError
+from broker.simulation import cad as cad_format
 from broker.simulation.moments import LONDON, fill_in
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
@@ -69,8 +71,10 @@ class Scenario(_Part):
         sender: Who refers.
         urgency: Letter of the UK Mental Health Triage Scale.
         routes: ``recipient purpose``, as the sender ticked them.
+        overdue: Whether every release must be marked as resting on an overdue agreement.
         kafka_down: Whether Kafka is stopped while it is sent.
-        sent_as: Format; ``cad_mapping`` sends `cad` through the force's mapping file.
+        body: Of the canonical document; empty where it is sent as a CAD export.
+        cad: Columns of the force's own CAD export; empty where it is sent as canonical JSON.
         coming: What is not there yet, by name.
     """
 
@@ -80,9 +84,9 @@ class Scenario(_Part):
     sender: str = SENDER
     urgency: str
     routes: tuple[str, ...]
+    overdue: bool = False
     kafka_down: bool = False
-    sent_as: str = "canonical_json"
-    body: dict[str, Any]
+    body: dict[str, Any] = {}
     cad: dict[str, str] = {}
     step: tuple[Step, ...] = ()
     answer: tuple[Answer, ...] = ()
@@ -117,6 +121,20 @@ class Scenario(_Part):
             "routes": routes(self.routes),
             "body": fill_in(self.body, now),
         }
+
+    def message(self, run: str, now: datetime) -> tuple[str, str, bytes]:
+        """Return path, media type and bytes of the referral, in the format it is sent in."""
+        if not self.cad:
+            return "/v1/referrals", "application/json", json.dumps(self.document(run, now)).encode()
+        row = {name: self._cell(text, run, now) for name, text in self.cad.items()}
+        return cad_format.PATH, cad_format.MEDIA_TYPE, cad_format.export([row])
+
+    def _cell(self, text: str, run: str, now: datetime) -> str:
+        if text == "@reference":
+            return self.reference(run)
+        if not text.startswith("@"):
+            return text
+        return cad_format.local_time(datetime.fromisoformat(fill_in(text, now)))
 
     def step_document(self, step: Step, run: str, sequence: int, now: datetime) -> dict[str, Any]:
         """Return a later event of the sender as canonical JSON."""

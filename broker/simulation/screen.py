@@ -2,8 +2,9 @@
 What the demo shows on the terminal; content and order are those of the design of the five screens.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
@@ -16,20 +17,34 @@ from rich.text import Text
 from broker.simulation.cast import name_of
 from broker.simulation.checks import Check
 from broker.simulation.chronicle import Case, Chronicle, Native, ViewSeen
-from broker.simulation.comparison import Got, Row, desk_number, field_words
+from broker.simulation.comparison import Got, Row, desk_number, field_words, group_words
 from broker.simulation.lines import case_lines
 from broker.simulation.reconcile import Counts
 from broker.simulation.scenarios import Scenario
-from broker.simulation.words import text_at
+from broker.simulation.words import london_day, text_at
 
 NARROW: Final = 100
 FATES: Final = {"released": "", "reduced": "yellow", "withheld": "magenta"}
 
 
 def board(
-    chronicle: Chronicle, titles: Mapping[str, str], *, now: datetime, width: int
+    chronicle: Chronicle,
+    titles: Mapping[str, str],
+    *,
+    now: datetime,
+    width: int,
+    newest: int | None = None,
 ) -> RenderableType:
-    """Return one entry per referral, newest last."""
+    """
+    Return one entry per referral, newest last.
+
+    Args:
+        chronicle: What has been read.
+        titles: Of the scenarios, by referral id.
+        now: What clocks count from.
+        width: Cells of the screen.
+        newest: How many to show; None shows all.
+    """
     cases = [case for case in chronicle.cases.values() if case.state is not None]
     cases.sort(key=lambda case: case.made.envelope["recorded_at"])
     lines = [
@@ -40,7 +55,7 @@ def board(
             now=now,
             width=width,
         )
-        for case in cases
+        for case in cases[-newest if newest else None :]
     ]
     return Group(*lines)
 
@@ -48,37 +63,51 @@ def board(
 def side_by_side(case: Case, rows: Sequence[Row], scenario: Scenario, width: int) -> RenderableType:
     """Return what was sent beside what each recipient got."""
     parties = list(rows[0].got) if rows else []
-    title = Text(f"{case.code}  {scenario.title}", "bold")
-    body = _stacked(rows, parties) if width < NARROW else _columns(rows, parties, case)
-    return Group(Rule(title, align="left"), body)
+    body = _stacked(rows, parties, case) if width < NARROW else _columns(rows, parties, case)
+    return Group(heading(f"{case.code}  {scenario.title}: who got what"), body)
 
 
 def told_back(views: Sequence[ViewSeen], case: Case) -> RenderableType:
     """Return what the control room was told, event by event, and what it was not."""
-    party = name_of(case.made.sender)
-    table = Table(title=f"{party} got back", title_justify="left", title_style="bold", expand=True)
+    table = Table(
+        title=f"{name_of(case.made.sender)} got back", expand=True, show_lines=True, **_TITLE
+    )
     table.add_column("event", no_wrap=True)
-    table.add_column("from", ratio=1)
-    table.add_column("what it says", ratio=2)
-    table.add_column("kept from the police", ratio=2, style="magenta")
+    table.add_column("from", ratio=2)
+    table.add_column("what it says", ratio=5)
+    table.add_column("kept from the police", ratio=3, style="magenta")
     for view in views:
         event = next(event for event in case.events if event.event_id == view.event_id)
-        said, kept = _said(view.native["body"]), _kept_back(event.native, view)
-        table.add_row(view.event_type.removeprefix("referral_"), name_of(event.sender), said, kept)
+        today = london_day(event.envelope["occurred_at"]["utc"])
+        table.add_row(
+            view.event_type.removeprefix("referral_"),
+            name_of(event.sender),
+            _said(view.native["body"], today),
+            _kept_back(event.native, view),
+        )
     return table
 
 
 def record(disclosures: Sequence[Native], chains: str, width: int) -> RenderableType:
     """Return the disclosure records of a referral, and whether the chain holds."""
-    table = Table(
-        title="On the disclosure record", title_justify="left", title_style="bold", expand=True
-    )
-    for name, options in _RECORD_COLUMNS.items():
-        if width >= NARROW or name not in ("agreement", "fields"):
-            table.add_column(name, **options)
+    columns = [
+        name for name in _RECORD_COLUMNS if width >= NARROW or name not in ("fields", "basis")
+    ]
+    table = Table(title="On the disclosure record", expand=True, show_lines=True, **_TITLE)
+    for name in columns:
+        table.add_column(name, **_RECORD_COLUMNS[name])
     for each in disclosures:
-        table.add_row(*_record_row(each, width))
-    return Group(table, Text(f"  {chains}", "bold green" if "verified" in chains else "bold red"))
+        cells = _record_cells(each)
+        table.add_row(*(cells[name] for name in columns))
+    good = "verified" in chains
+    return Group(
+        table, Text(f"{'✓' if good else '✗'} {chains}", "bold green" if good else "bold red")
+    )
+
+
+def heading(words: str) -> Rule:
+    """Return a line that begins a part."""
+    return Rule(Text(words, "bold"), align="left")
 
 
 def verdicts(
@@ -96,7 +125,7 @@ def verdicts(
             Text("✗ no" if bad else "✓ ok", "bold red" if bad else "bold green"),
             _verdict(scenario, mine, [*map(str, wrong), *trouble.get(scenario.number, ())]),
         )
-    return Group(Rule(Text("Ten scenarios", "bold"), align="left"), table)
+    return Group(heading("What each scenario shows"), table)
 
 
 def totals(counts: Counts, figures: Mapping[str, Any]) -> RenderableType:
@@ -116,7 +145,7 @@ def totals(counts: Counts, figures: Mapping[str, Any]) -> RenderableType:
         table.add_row("", Text(fault, "red"))
     for name, value in figures.items():
         table.add_row(name, str(value))
-    return Group(Rule(Text("Counts and clocks", "bold"), align="left"), table)
+    return Group(heading("Counts and clocks"), table)
 
 
 def places(urls: Mapping[str, str]) -> RenderableType:
@@ -132,36 +161,45 @@ def show_banner(console: Console, words: str) -> None:
     console.print(Panel(Text(words), border_style="yellow", title="note", title_align="left"))
 
 
+_TITLE: Final[Any] = {"title_justify": "left", "title_style": "bold"}
+
 _RECORD_COLUMNS: Final[Mapping[str, Any]] = {
     "event": {"no_wrap": True},
-    "to": {"ratio": 2},
-    "for": {"ratio": 2},
-    "outcome": {"no_wrap": True},
-    "agreement": {"ratio": 3},
-    "fields": {"ratio": 2},
-    "basis": {"ratio": 4},
+    "to": {"ratio": 3},
+    "for": {"ratio": 3, "overflow": "fold"},
+    "outcome": {"ratio": 2},
+    "agreement": {"ratio": 4, "overflow": "fold"},
+    "fields": {"ratio": 3},
+    "basis": {"ratio": 3},
+    "held back by": {"ratio": 4, "overflow": "fold"},
 }
+
+_ARTICLE: Final = re.compile(r"\d+\(\d\)(?:\([a-z]\))?")
 
 
 def _columns(rows: Sequence[Row], parties: Sequence[str], case: Case) -> Table:
     table = Table(expand=True, show_lines=True)
-    table.add_column("group", style="bold", max_width=14)
+    table.add_column("", style="bold", max_width=14)
     table.add_column(f"sent by {name_of(case.made.sender)}", ratio=1)
     for party in parties:
         table.add_column(f"{name_of(party)} got", ratio=1)
     for row in rows:
         cells = [_cell(row.got[party], row.sent) for party in parties]
-        table.add_row(row.group.replace("_", " "), row.sent, *cells)
+        table.add_row(group_words(row.group), row.sent, *cells)
     return table
 
 
-def _stacked(rows: Sequence[Row], parties: Sequence[str]) -> Group:
+def _stacked(rows: Sequence[Row], parties: Sequence[str], case: Case) -> Group:
     blocks: list[RenderableType] = []
     for row in rows:
-        blocks.append(Text(row.group.replace("_", " "), "bold"))
-        blocks.append(Padding(Text(f"sent: {row.sent}"), (0, 0, 0, 2)))
+        blocks.append(Text(group_words(row.group), "bold"))
+        sent = Text(f"{name_of(case.made.sender)} sent  ", "dim") + Text(row.sent)
+        blocks.append(Padding(sent, (0, 0, 0, 2)))
         for party in parties:
-            line = Text(f"{name_of(party)}: ", "dim") + _cell(row.got[party], row.sent)
+            got = row.got[party]
+            whole = got.fate == "released" and got.text == row.sent
+            cell = Text("got the same", "green") if whole else _cell(got, row.sent)
+            line = Text(f"{name_of(party)}  ", "dim") + cell
             blocks.append(Padding(line, (0, 0, 0, 2)))
     return Group(*blocks)
 
@@ -175,15 +213,18 @@ def _cell(got: Got, sent: str) -> Text:
     return cell
 
 
-def _said(body: Native) -> str:
+def _said(body: Native, today: date) -> str:
     parts = [
-        f"{field_words(name)} {text_at(section, name)}"
+        f"{field_words(name)} {text}"
         for section in body.values()
         if section
         for name in section
-        if text_at(section, name)
+        if name not in _FOR_MACHINES and (text := text_at(section, name, today))
     ]
     return " · ".join(parts) or "that it happened"
+
+
+_FOR_MACHINES: Final = frozenset({"request_id"})
 
 
 def _kept_back(event: Native, view: ViewSeen) -> str:
@@ -195,36 +236,42 @@ def _kept_back(event: Native, view: ViewSeen) -> str:
         if text_at(content, name) and name not in ((view.native["body"].get(section)) or {})
     ]
     if not kept:
-        return "nothing"
+        return ""
     return f"— withheld: {', '.join(kept)} (ask: {desk_number(view.native['manifest']['ask'])})"
 
 
-def _record_row(each: Native, width: int) -> list[RenderableType]:
+def _record_cells(each: Native) -> dict[str, str]:
     plan = each["plan"]
-    agreement = f"{plan['agreement']} v{plan['agreement_version']}" if plan else "none"
-    if plan and plan["overdue_days"]:
-        agreement += f" ({plan['overdue_days']} d overdue)"
-    counts = (
-        f"{len(plan['released'])} whole, {len(plan['reduced'])} reduced, {len(plan['withheld'])} withheld"
-        if plan
-        else ""
-    )
-    basis = "; ".join(text.partition(": ")[2] for text in plan["basis"][:2]) if plan else ""
-    cells: dict[str, RenderableType] = {
+    reason = f": {each['reason'].replace('-', ' ')}" if each["reason"] else ""
+    return {
         "event": each["event_type"].removeprefix("referral_"),
         "to": name_of(each["recipient"]),
         "for": each["purpose"],
-        "outcome": each["outcome"].replace("_", " ")
-        + (f": {each['reason']}" if each["reason"] else ""),
-        "agreement": agreement,
-        "fields": counts,
-        "basis": basis,
+        "outcome": each["outcome"].replace("_", " ") + reason,
+        "agreement": _agreement(plan) if plan else "none",
+        "fields": _field_counts(plan) if plan else "",
+        "basis": ", ".join(_articles(plan["basis"])) if plan else "",
+        "held back by": ", ".join(_clauses(plan)) if plan else "",
     }
-    return [
-        cell
-        for name, cell in cells.items()
-        if width >= NARROW or name not in ("agreement", "fields")
-    ]
+
+
+def _agreement(plan: Native) -> str:
+    overdue = f", {plan['overdue_days']} d overdue" if plan["overdue_days"] else ""
+    return f"{plan['agreement']} v{plan['agreement_version']}{overdue}"
+
+
+def _field_counts(plan: Native) -> str:
+    reduced = f", {len(plan['reduced'])} reduced" if plan["reduced"] else ""
+    return f"{len(plan['released'])} whole{reduced}, {len(plan['withheld'])} withheld"
+
+
+def _articles(basis: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(found for text in basis for found in _ARTICLE.findall(text)))
+
+
+def _clauses(plan: Native) -> list[str]:
+    named = (text.partition(": ")[2] for text in plan["withheld"])
+    return [*sorted({clause for clause in named if clause != "not-granted"}), "default deny"]
 
 
 def _verdict(scenario: Scenario, mine: Sequence[Check], wrong: Sequence[str]) -> Text:

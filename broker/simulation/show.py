@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from broker.simulation.performance import Performance
 from broker.simulation.play import Played
 from broker.simulation.screen import (
     board,
+    heading,
     places,
     record,
     side_by_side,
@@ -34,10 +36,10 @@ def show_run(
     console: Console, running: Running, performance: Performance, evidence: Evidence, chosen: int
 ) -> None:
     """Show one referral field by field, then all scenarios, counts and clocks."""
-    if not sys.stdout.isatty():
-        titles = performance.titles
-        console.print(board(performance.chronicle, titles, now=utc_now(), width=console.width))
-        console.print()
+    console.print(heading("Where every referral stands"))
+    titles = performance.titles
+    console.print(board(performance.chronicle, titles, now=utc_now(), width=console.width))
+    console.print()
     played = next(
         (each for each in performance.played if each.scenario.number == chosen),
         performance.played[0],
@@ -45,10 +47,9 @@ def show_run(
     case = performance.chronicle.cases.get(played.referral_id)
     if case is not None:
         _show_referral(console, running, performance, evidence, played, case)
+    scenarios = sorted((each.scenario for each in performance.played), key=lambda s: s.number)
     trouble = {each.scenario.number: each.trouble for each in performance.played}
-    console.print(
-        verdicts([each.scenario for each in performance.played], evidence.checks, trouble)
-    )
+    console.print(verdicts(scenarios, evidence.checks, trouble))
     console.print()
     console.print(totals(evidence.counts, _figures(running, performance, evidence)))
 
@@ -98,11 +99,11 @@ def _show_referral(
     chronicle, width = performance.chronicle, console.width
     views = chronicle.views_of(case.referral_id)
     disclosures = chronicle.disclosures_of(case.referral_id)
-    records = {(d["event_id"], d["recipient"], d["purpose"]): d for d in disclosures}
-    made = [view for view in views if view.event_id == case.made.event_id]
-    treatments = [
-        treatment(records[view.event_id, view.recipient, view.purpose], view) for view in made
-    ]
+    made = {view.release_id: view for view in views if view.event_id == case.made.event_id}
+    routes = [route["recipient"] for route in case.made.envelope["routes"]]
+    records = [each for each in disclosures if each["event_id"] == case.made.event_id]
+    records.sort(key=lambda each: routes.index(each["recipient"]))
+    treatments = [treatment(each, made.get(each["release_id"])) for each in records]
     catalogue = load_catalogue(running.stage.settings.schemas_dir)
     rows = compare(case.made, catalogue.event("referral_made").leaves, treatments)
     console.print(side_by_side(case, rows, played.scenario, width))
@@ -115,7 +116,16 @@ def _show_referral(
 
 def _figures(running: Running, performance: Performance, evidence: Evidence) -> dict[str, Any]:
     spread = latencies(performance.chronicle, evidence.items, performance.played)
-    figures: dict[str, Any] = {"log": running.log_name}
+    formats = Counter(item.format for item in evidence.items)
+    signed = sum(item.verified is True for item in evidence.items)
+    figures: dict[str, Any] = {
+        "log": running.log_name,
+        "taken by agencies' systems": (
+            f"{formats['fhir_r4_bars']} NHS BaRS messages (FHIR R4),"
+            f" {signed} webhooks with a genuine signature, {sum(evidence.faults.values())} refused"
+        ),
+        "first acceptance": f"{performance.first_acceptance_s} s after the command began",
+    }
     named = {
         "accept_ms": "receipt to the control room",
         "accept_to_recipient_ready_ms": "accepted to readable by the recipient",

@@ -4,6 +4,7 @@ The system of a stand-in control room: sends referrals, and gets answers by sign
 An answer whose signature is not genuine is refused and counted; one that comes again is taken once.
 """
 
+import base64
 import json
 import time
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ class ControlRoom:
         began = time.monotonic()
         try:
             answer = await self._intake.exchange(
-                "POST", asked["path"], headers=headers, body=asked["body"].encode()
+                "POST", asked["path"], headers=headers, body=base64.b64decode(asked["body"])
             )
         except TransportError as error:
             return JSONResponse({"status": 0, "answer": {"code": error.code}, "seconds": 0.0})

@@ -1,6 +1,7 @@
 """Starts the stand-in agencies as processes of their own, talks to them, and ends them."""
 
 import asyncio
+import base64
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,9 +48,10 @@ class Standins:
         asked = {"party": party, "referral_id": referral_id, "answers": answers}
         await self._ask(party, "POST", "/tell", asked)
 
-    async def send(self, party: str, path: str, content_type: str, body: str) -> dict[str, Any]:
+    async def send(self, party: str, path: str, content_type: str, body: bytes) -> dict[str, Any]:
         """Let a control room send something; returns status, answer and seconds."""
-        asked = {"path": path, "content_type": content_type, "body": body}
+        encoded = base64.b64encode(body).decode()
+        asked = {"path": path, "content_type": content_type, "body": encoded}
         found: dict[str, Any] = await self._ask(party, "POST", f"/{party}/send", asked)
         return found
 

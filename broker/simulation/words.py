@@ -1,7 +1,7 @@
 """Values, times and spans as people read them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from broker.simulation.moments import LONDON
@@ -11,23 +11,23 @@ Native = Mapping[str, Any]
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-def words(value: Any) -> str:
-    """Return any native value as a short text."""
+def words(value: Any, today: date | None = None) -> str:
+    """Return any native value as a short text; times show their date where it is not *today*."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return clock(value)
+        return clock(value, today)
     if isinstance(value, Mapping):
-        return _record(value)
+        return _record(value, today)
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return "; ".join(words(item) for item in value if item not in _EMPTY)
+        return "; ".join(words(item, today) for item in value if item not in _EMPTY)
     return str(value).replace("_", " ") if _is_symbol(value) else str(value)
 
 
-def clock(at: datetime, now: datetime | None = None) -> str:
-    """Return a time of day in London, with the date where it is not today's."""
+def clock(at: datetime, today: date | None = None) -> str:
+    """Return a time of day in London, with the date where it is not *today*."""
     local = at.astimezone(LONDON)
-    is_today = now is None or local.date() == now.astimezone(LONDON).date()
+    is_today = today is None or local.date() == today
     return f"{local:%H:%M}" if is_today else f"{local:%d %b %H:%M}"
 
 
@@ -61,17 +61,24 @@ def values_at(native: Any, path: Sequence[str]) -> Iterator[Any]:
             yield from values_at(item, path)
 
 
-def text_at(native: Any, path: str) -> str:
+def text_at(native: Any, path: str, today: date | None = None) -> str:
     """Return what stands at a leaf path as text; empty where nothing does."""
-    return " / ".join(words(value) for value in values_at(native, path.split(".")))
+    return " / ".join(words(value, today) for value in values_at(native, path.split(".")))
 
 
-def _record(value: Native) -> str:
+def london_day(at: datetime) -> date:
+    """Return the day that an instant falls on in London."""
+    return at.astimezone(LONDON).date()
+
+
+def _record(value: Native, today: date | None) -> str:
+    if value.keys() == {"utc", "offset"}:
+        return clock(value["utc"], today)
     for names, form in _FORMS:
         if value.keys() >= names:
             return form(value)
     return ", ".join(
-        f"{name.replace('_', ' ')} {words(inner)}"
+        f"{name.replace('_', ' ')} {words(inner, today)}"
         for name, inner in value.items()
         if inner not in _EMPTY
     )
@@ -86,7 +93,6 @@ def _address(value: Native) -> str:
 
 
 _FORMS: Final[tuple[tuple[frozenset[str], Callable[[Native], str]], ...]] = (
-    (frozenset({"utc", "offset"}), lambda value: clock(value["utc"])),
     (frozenset({"scheme", "code"}), _code),
     (
         frozenset({"latitude", "longitude"}),
