@@ -37,6 +37,8 @@ def read_long(data: bytes, at: Position) -> tuple[int, Position]:
     Raises:
         Misfit: It is truncated, longer than needed, or does not fit 64 bits.
     """
+    if at < len(data) and data[at] < 0x80:
+        return (data[at] >> 1) ^ -(data[at] & 1), at + 1
     size, raw = 0, 0
     for byte in data[at : at + _LONGEST_BYTES]:
         raw |= (byte & 0x7F) << 7 * size

@@ -133,7 +133,7 @@ def _inside(check: Check, value: Any, part: str | int) -> None:
 def _text(value: Any) -> None:
     if not isinstance(value, str):
         raise Misfit("not a string")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise Misfit("not valid Unicode")
 
 

@@ -44,6 +44,10 @@ class SchemaRegistry(Protocol):
         """
         ...
 
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 def schema_id(schema: Schema) -> int:
     """

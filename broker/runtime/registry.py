@@ -60,6 +60,9 @@ class DirectoryRegistry:
         """Return the id under this subject."""
         return (await asyncio.to_thread(self._folder.find, subject, schema)).id
 
+    async def aclose(self) -> None:
+        """Hold nothing open."""
+
 
 class HttpRegistry:
     """
