@@ -44,6 +44,7 @@ from broker.runtime.parties import load_parties
 from broker.runtime.registry import open_registry
 from broker.runtime.settings import Settings
 from broker.runtime.topics import disclosures_topic, events_topic
+from broker.runtime.waiting import wait_or_stop
 
 MEASURE_S: Final = 5.0
 PURGE_S: Final = 600.0
@@ -126,7 +127,7 @@ class Process:
             if time.monotonic() - purged_at >= PURGE_S:
                 purged_at = time.monotonic()
                 await self._purge()
-            await _wait(stop, MEASURE_S)
+            await wait_or_stop(stop, MEASURE_S)
 
     async def _purge(self) -> None:
         now, intake = utc_now(), self.settings.intake
@@ -220,7 +221,7 @@ async def _schema_ids(settings: Settings, stop: asyncio.Event) -> dict[str, int]
             if not error.retriable:
                 raise
             log.warning("registry does not answer", code=error.code)
-        await _wait(stop, REGISTRY_RETRY_S)
+        await wait_or_stop(stop, REGISTRY_RETRY_S)
     return None
 
 
@@ -234,11 +235,3 @@ async def _id_of(
         raise TransportError(
             f"schema is not registered yet: run `crisis-broker topics apply` @ {subject}"
         ) from error
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

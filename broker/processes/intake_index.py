@@ -17,6 +17,7 @@ from broker.domain.errors import MalformedMessageError, TransportError
 from broker.domain.partitioning import partition_of
 from broker.domain.streams import Log, Partition, Reader, Record
 from broker.runtime.sqlite import Connection, Store
+from broker.runtime.waiting import wait_or_stop
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS disclosed (
@@ -63,13 +64,17 @@ class DisclosureIndex:
         kafka: Where to read.
         topic: The disclosures.
         partitions: How many partitions the topic has.
+        retry_s: Pause after trouble with Kafka.
     """
 
-    def __init__(self, path: Path, kafka: Log, topic: str, partitions: int) -> None:
+    def __init__(
+        self, path: Path, kafka: Log, topic: str, partitions: int, *, retry_s: float = RETRY_S
+    ) -> None:
         self._store = Store(path, SCHEMA)
         self._log = kafka
         self._topic = topic
         self._partitions = partitions
+        self._retry_s = retry_s
         self._reached: dict[int, int] = {}
         self._progress = asyncio.Condition()
         self._reader: Reader | None = None
@@ -98,6 +103,8 @@ class DisclosureIndex:
         number = partition_of(referral_id, self._partitions)
         try:
             async with asyncio.timeout(timeout_s):
+                async with self._progress:
+                    await self._progress.wait_for(lambda: self.is_following)
                 end = await self._end(number)
                 async with self._progress:
                     await self._progress.wait_for(lambda: self._reached.get(number, 0) >= end)
@@ -115,7 +122,7 @@ class DisclosureIndex:
             finally:
                 self.is_following = False
             if not stop.is_set():
-                await _wait(stop, RETRY_S)
+                await wait_or_stop(stop, self._retry_s)
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -135,6 +142,7 @@ class DisclosureIndex:
         try:
             await self._seek(reader, partitions)
             self._reader, self.is_following = reader, True
+            await self._keep(reader, [])
             while not stop.is_set():
                 await self._keep(reader, await reader.fetch(FETCH_S))
         finally:
@@ -155,7 +163,6 @@ class DisclosureIndex:
             offset = known.get(partition.number, beginning)
             offset = offset if beginning <= offset <= end else beginning
             reader.seek(partition, offset)
-        await self._keep(reader, [])
 
     async def _keep(self, reader: Reader, records: Sequence[Record]) -> None:
         rows = [row for record in records if (row := _row(record))]
@@ -201,11 +208,3 @@ def _row(record: Record) -> tuple[str, ...] | None:
         found["event_type"],
         str(found["outcome"]),
     )
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
