@@ -56,7 +56,7 @@ def show(
 
 
 def _checks(root: Path) -> list[tuple[str, Callable[[], Problems]]]:
-    from broker.codec import compatibility, examples, schema_rules, second_opinion
+    from broker.codec import compatibility, compatibility_opinion, examples, schema_rules
     from broker.codec.catalogue import load_catalogue
 
     current, previous = load_catalogue(root), load_catalogue(root / "previous")
@@ -68,8 +68,8 @@ def _checks(root: Path) -> list[tuple[str, Callable[[], Problems]]]:
         ),
         ("compatible with previous", lambda: compatibility.find_breaks(previous, current)),
     ]
-    if second_opinion.is_available():
-        find = second_opinion.find_disagreements
+    if compatibility_opinion.is_available():
+        find = compatibility_opinion.find_disagreements
         checks.append(("compatible for Apache's avro", lambda: find(previous, current)))
     return checks
 
@@ -82,9 +82,9 @@ def _report(title: str, problems: Problems) -> bool:
 
 
 def _say_who_else_looked() -> None:
-    from broker.codec import second_opinion
+    from broker.codec import compatibility_opinion
 
-    if not second_opinion.is_available():
+    if not compatibility_opinion.is_available():
         typer.echo("skipped compatible for Apache's avro: package `avro` is not installed")
 
 

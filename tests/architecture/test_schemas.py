@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from broker.codec import second_opinion
+from broker.codec import compatibility_opinion
 from broker.codec.canonical_document import _ENVIRONMENTS, _ROUTE_SOURCES
 from broker.codec.canonical_reader import FORGIVEN
 from broker.codec.catalogue import find_problems, load_catalogue
@@ -59,7 +59,7 @@ def test_nothing_breaks_readers_of_the_previous_version() -> None:
     previous = load_catalogue(ROOT / "previous")
 
     assert find_breaks(previous, CATALOGUE) == []
-    assert second_opinion.find_disagreements(previous, CATALOGUE) == []
+    assert compatibility_opinion.find_disagreements(previous, CATALOGUE) == []
 
 
 @pytest.mark.parametrize(("enum", "name"), [(Rank, "Rank"), (Severity, "Severity")])

@@ -10,7 +10,7 @@ import pytest
 
 from broker.codec.catalogue import Catalogue, load_catalogue
 from broker.codec.compatibility import find_breaks
-from broker.codec.second_opinion import find_disagreements
+from broker.codec.compatibility_opinion import find_disagreements
 from broker.resources import schemas_folder
 
 OPTIONAL = {
