@@ -28,8 +28,8 @@ def up(
         bool, typer.Option("--authorizer", help="Also open a port where users are bound by ACLs.")
     ] = False,
     provision: Annotated[
-        bool, typer.Option("--provision", help="Also make topics and register view schemas.")
-    ] = False,
+        bool, typer.Option(help="Also make topics and register view schemas.")
+    ] = True,
 ) -> None:
     """
     Start Kafka, wait until it serves, and print its address; keep it if it runs already.
@@ -37,7 +37,7 @@ def up(
     The first start fetches Kafka from Maven Central. It listens on 127.0.0.1 only and runs until
     `kafka down`. With KAFKA_BOOTSTRAP_SERVERS set, that cluster is used and nothing is started.
 
-    Example: crisis-broker kafka up --port 9092 --provision
+    Example: crisis-broker kafka up --port 9092
     """
     from broker.runtime import local_kafka
 

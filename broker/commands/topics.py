@@ -39,15 +39,17 @@ def plan(lane: Lanes = None, acls: Acls = False) -> None:
     """
     from broker.runtime.kafka_acls import list_acls
     from broker.runtime.kafka_admin import difference
+    from broker.runtime.open_log import kafka_security
     from broker.runtime.settings import load_settings
     from broker.runtime.topics import ChangeKind
 
     settings = load_settings()
     bootstrap, lanes = settings.bootstrap(), _lanes(settings, lane or [])
-    changes = asyncio.run(difference(bootstrap, _topics(settings, lanes)))
+    security = kafka_security(settings)
+    changes = asyncio.run(difference(bootstrap, _topics(settings, lanes), security))
     _show(changes)
     if acls:
-        present = asyncio.run(list_acls(bootstrap))
+        present = asyncio.run(list_acls(bootstrap, security))
         _show(acl for acl in _acls(settings, lanes) if acl not in present)
     if any(change.kind is ChangeKind.MISMATCH for change in changes):
         raise typer.Exit(1)
@@ -56,22 +58,28 @@ def plan(lane: Lanes = None, acls: Acls = False) -> None:
 @app.command("apply")
 def apply(lane: Lanes = None, acls: Acls = False) -> None:
     """
-    Make missing topics, correct settings and, with --acls, allow what processes need; repeatable.
+    Make missing topics, correct settings, register schemas; with --acls allow what processes need.
 
-    Nothing is ever deleted, and a topic's partitions are never altered: growth needs a new
+    It can be repeated. Nothing is ever deleted, and a topic's partitions are never altered: growth needs a new
     namespace after a drain.
 
     Example: crisis-broker topics apply --lane northvale-crisis:crisis-response --acls
     """
+    from broker.processes.provisioning import register_everything
     from broker.runtime import kafka_admin
     from broker.runtime.kafka_acls import create_acls
+    from broker.runtime.open_log import kafka_security
     from broker.runtime.settings import load_settings
 
     settings = load_settings()
     bootstrap, lanes = settings.bootstrap(), _lanes(settings, lane or [])
-    _show(asyncio.run(kafka_admin.apply(bootstrap, _topics(settings, lanes))))
+    security = kafka_security(settings)
+    _show(asyncio.run(kafka_admin.apply(bootstrap, _topics(settings, lanes), security)))
+    if not lane:
+        for line in asyncio.run(register_everything(settings)):
+            typer.echo(line)
     if acls:
-        _show(asyncio.run(create_acls(bootstrap, _acls(settings, lanes))))
+        _show(asyncio.run(create_acls(bootstrap, _acls(settings, lanes), security)))
 
 
 def _lanes(settings: "Settings", given: list[str]) -> "list[Lane]":

@@ -21,6 +21,7 @@ from broker.codec.catalogue import load_catalogue
 from broker.domain.errors import BrokerError
 from broker.runtime.installation import sealing_key_file
 from broker.runtime.kafka_admin import difference, is_serving
+from broker.runtime.open_log import kafka_security
 from broker.runtime.parties import load_parties
 from broker.runtime.settings import Settings, TlsSettings, load_settings
 
@@ -231,7 +232,9 @@ def _topics(settings: Settings, bootstrap: str) -> Iterator[Result]:
 
     try:
         book = load_book(settings.agreements_dir, load_catalogue(settings.schemas_dir))
-        changes = asyncio.run(difference(bootstrap, topic_plan(settings, book)))
+        changes = asyncio.run(
+            difference(bootstrap, topic_plan(settings, book), kafka_security(settings))
+        )
     except BrokerError as error:
         yield Result(
             name="topics", status=Status.WRONG, found=str(error), fix="crisis-broker topics plan"

@@ -16,6 +16,7 @@ from broker.domain.errors import UnknownSchemaError
 from broker.processes.release_lanes import view_subject
 from broker.runtime import topics
 from broker.runtime.kafka_admin import apply
+from broker.runtime.open_log import kafka_security
 from broker.runtime.registry import open_registry
 from broker.runtime.settings import Settings
 
@@ -24,11 +25,17 @@ async def provision_all(settings: Settings) -> list[str]:
     """Make topics and register schemas; return one line for each change."""
     catalogue = load_catalogue(settings.schemas_dir)
     book = load_book(settings.agreements_dir, catalogue)
-    lines = [
-        str(change) for change in await apply(settings.bootstrap(), topic_plan(settings, book))
-    ]
-    lines += [line async for line in register_all(settings, catalogue, book)]
-    return lines
+    wanted = topic_plan(settings, book)
+    changes = await apply(settings.bootstrap(), wanted, kafka_security(settings))
+    return [*map(str, changes), *await register_everything(settings)]
+
+
+async def register_everything(settings: Settings) -> list[str]:
+    """Register the schemas that the agreements in force need; return one line if any was new."""
+    catalogue = load_catalogue(settings.schemas_dir)
+    book = load_book(settings.agreements_dir, catalogue)
+    new = [subject async for subject in register_all(settings, catalogue, book)]
+    return [f"registered {len(new)} schemas"] if new else []
 
 
 def topic_plan(settings: Settings, book: AgreementBook) -> tuple[topics.TopicSpec, ...]:
@@ -41,12 +48,12 @@ def topic_plan(settings: Settings, book: AgreementBook) -> tuple[topics.TopicSpe
 async def register_all(
     settings: Settings, catalogue: Catalogue, book: AgreementBook
 ) -> AsyncIterator[str]:
-    """Register every schema that can occur; yield a line for each subject."""
+    """Register every schema that can occur; yield the subject of each that was new."""
     registry = open_registry(settings)
     for subject, schema in every_schema(settings.namespace, catalogue, book):
-        known = await _is_known(registry, subject, schema)
-        if not known:
-            yield f"registered {subject} as {await registry.register(subject, schema)}"
+        if not await _is_known(registry, subject, schema):
+            await registry.register(subject, schema)
+            yield subject
 
 
 def every_schema(

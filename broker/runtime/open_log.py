@@ -12,10 +12,11 @@ def open_log(settings: Settings, *, client_id: str) -> KafkaLog:
     Raises:
         ConfigurationError: No Kafka is named, or its security settings do not fit together.
     """
-    return KafkaLog(settings.bootstrap(), client_id=client_id, security=_security(settings))
+    return KafkaLog(settings.bootstrap(), client_id=client_id, security=kafka_security(settings))
 
 
-def _security(settings: Settings) -> KafkaSecurity:
+def kafka_security(settings: Settings) -> KafkaSecurity:
+    """Return how to connect; raises ConfigurationError if the settings do not fit together."""
     import ssl
 
     kafka = settings.kafka

@@ -157,8 +157,18 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config)
 
     def bootstrap(self) -> str:
-        """Return the Kafka to use; raises ConfigurationError if none is named."""
+        """
+        Return the Kafka to use: the one that is named, else the one `crisis-broker kafka up` started.
+
+        Raises:
+            ConfigurationError: There is neither.
+        """
         found = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or self.bootstrap_servers
+        if not found:
+            from broker.runtime import local_kafka
+
+            started = local_kafka.status(self.state_dir / "kafka")
+            found = started.bootstrap if started else ""
         if not found:
             raise ConfigurationError(
                 "no Kafka is named: run `crisis-broker kafka up` or set KAFKA_BOOTSTRAP_SERVERS"
