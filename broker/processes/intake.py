@@ -167,21 +167,38 @@ async def run(
     Raises:
         ConfigurationError: This installation cannot take messages as configured.
     """
-    async with _process(settings, stop, kafka, health) as process, asyncio.TaskGroup() as group:
+    started = started or asyncio.get_running_loop().create_future()
+    started.add_done_callback(_tell_port)
+    async with _process(settings, stop, kafka, health) as process:
         if process is None:
             return
+        try:
+            await _work(process, stop, started)
+        except ExceptionGroup as group:
+            # One part has failed and the others were stopped for it: its error is the reason.
+            raise group.exceptions[0] from group
+
+
+async def _work(process: Process, stop: asyncio.Event, started: asyncio.Future[int]) -> None:
+    settings = process.settings.intake
+    async with asyncio.TaskGroup() as group:
         group.create_task(process.forwarder.run(stop))
         group.create_task(process.index.run(stop))
         group.create_task(process.housekeep(stop))
         await serve(
             process.app,
-            host=settings.intake.host,
-            port=settings.intake.port,
-            tls=settings.intake.tls,
+            host=settings.host,
+            port=settings.port,
+            tls=settings.tls,
             stop=stop,
             started=started,
             http=PeerCertificateProtocol,
         )
+
+
+def _tell_port(started: asyncio.Future[int]) -> None:
+    if not started.cancelled():
+        log.info("intake takes messages", port=started.result())
 
 
 @asynccontextmanager
