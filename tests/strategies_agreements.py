@@ -11,7 +11,8 @@ from broker.codec.catalogue import Leaf
 from broker.domain.clauses import PurposeClause, Rule
 from broker.domain.decisions import Effect, Reduction
 
-FACTS = ("detained", "immediate_risk", "subject_is_child")
+FACTS = ("immediate_risk", "detained", "subject_is_child")
+"""The first is decided by every event, the others by sections that later events may leave out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,9 @@ SMALL = event(
     leaf("warnings.inner.text", "warning"),
     leaf("log", "narrative", sensitivity="S8"),
 )
+
+UPDATE = SmallEvent("referral_updated", SMALL.leaves)
+"""The same leaves in a later event, which may leave sections out."""
 
 facts = st.frozensets(st.sampled_from((*FACTS, "safety_information_recorded")))
 

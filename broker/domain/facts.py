@@ -2,8 +2,8 @@
 Derives the facts that agreements may make conditions of.
 
 Total: whatever a valid event holds, and also an invalid one, the answer is a set and never an error.
-A fact is about one event; `merge_facts` keeps what a referral's earlier events said, because an
-update leaves out the sections that did not change.
+A fact is about one event. Events after the first leave out the sections that did not change, so
+there a fact of `FROM_SECTIONS` that is not derived may hold all the same (see planning).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,29 +20,24 @@ CONCEALED: Final = frozenset(
 )
 """A recipient must not learn that these hold, so no agreement may make them a condition."""
 
+FROM_SECTIONS: Final = frozenset(
+    {
+        "sharing_refused",
+        "lacks_capacity",
+        "subject_is_child",
+        "detained",
+        "safeguarding_concern",
+        "out_of_area",
+    }
+)
+"""Derived from sections that only the first event of a referral is sure to hold."""
+
 _POWERS_OF_DETENTION: Final = frozenset({"s136", "s135_1", "s135_2", "s18", "s138", "pace"})
 
 
 def derive_facts(event: Mapping[str, Any]) -> frozenset[str]:
     """Return the symbols of `crisis.types.Fact` that hold for an event in native form."""
     return frozenset(name for name, holds in FACTS.items() if holds(event))
-
-
-def merge_facts(earlier: frozenset[str], event: Mapping[str, Any]) -> frozenset[str]:
-    """
-    Return the facts of an event, together with what earlier events of its referral settled.
-
-    A section that this event holds decides its facts anew; one that it leaves out keeps them.
-    """
-    settled = (name for name in earlier if name in _SECTION and not _has(event, _SECTION[name]))
-    return derive_facts(event) | frozenset(settled)
-
-
-def facts_fit(stated: frozenset[str], event: Mapping[str, Any]) -> bool:
-    """Tell whether *stated* can be the facts of an event, given that it may leave sections out."""
-    derived = derive_facts(event)
-    kept = {name for name in _SECTION if not _has(event, _SECTION[name])}
-    return derived <= stated <= derived | kept
 
 
 def _sharing_refused(event: Mapping[str, Any]) -> bool:
@@ -141,19 +136,6 @@ FACTS: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = MappingProxyTy
     }
 )
 """Every fact by name, with the test that derives it."""
-
-# Facts not named here are settled by each event for itself: urgency is in every envelope, safety
-# information only adds up, and a clinician confirms one text, not the next.
-_SECTION: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "sharing_refused": "consent_and_basis",
-        "lacks_capacity": "consent_and_basis",
-        "safeguarding_concern": "consent_and_basis",
-        "subject_is_child": "subject.identity",
-        "detained": "legal_status",
-        "out_of_area": "routing",
-    }
-)
 
 
 def _day(event: Mapping[str, Any]) -> date | None:

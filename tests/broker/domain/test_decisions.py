@@ -16,9 +16,10 @@ from broker.domain.decisions import (
     Reduction,
     strongest,
 )
+from broker.domain.facts import FROM_SECTIONS
 from broker.domain.manifest import SAFETY_FACT, ManifestHead, build_manifest
 from broker.domain.planning import decide, fact_combinations, named_facts, relevant_facts
-from tests.strategies_agreements import FACTS, SMALL, clause, event, facts, leaf, rules
+from tests.strategies_agreements import FACTS, SMALL, UPDATE, clause, event, facts, leaf, rules
 
 HEAD = ManifestHead(agreement="a", agreement_version=1, purpose="crisis-response", ask="desk")
 some_rules = st.lists(rules(), max_size=6, unique_by=lambda rule: rule.id)
@@ -219,6 +220,76 @@ def test_safety_information_counts_only_while_something_shown_is_withheld() -> N
 
     assert relevant_facts(clause(grant), SMALL, frozenset({SAFETY_FACT}))[0] == frozenset()
     assert relevant_facts(clause(), SMALL, frozenset({SAFETY_FACT}))[0] == {SAFETY_FACT}
+
+
+@given(some_rules, facts, st.frozensets(st.sampled_from(sorted(FROM_SECTIONS & set(FACTS)))))
+def test_an_update_that_leaves_sections_out_never_releases_more(
+    drawn: list[Rule], given: frozenset[str], left_out: frozenset[str]
+) -> None:
+    """Whatever held for the referral still binds an update that does not repeat it."""
+    first = decide(clause(*drawn), SMALL, given)
+    later = decide(clause(*drawn), UPDATE, given - left_out)
+
+    for path, decision in later.items():
+        if decision.effect is Effect.RELEASE:
+            assert first[path].effect is Effect.RELEASE
+        if decision.effect is Effect.REDUCE:
+            assert first[path].is_released
+            assert first[path].reduction in (None, decision.reduction)
+
+
+def test_a_refusal_is_not_forgotten_by_an_update() -> None:
+    """The update says nothing of consent; what the refusal withheld stays withheld."""
+    grant = rule(Effect.RELEASE, "risk.plain", "risk.shown")
+    refused = rule(
+        Effect.WITHHOLD, "risk.plain", name="refused", when=frozenset({"sharing_refused"})
+    )
+
+    first = decide(clause(grant, refused), SMALL, frozenset())
+    later = decide(clause(grant, refused), UPDATE, frozenset())
+
+    assert first["risk.plain"].effect is Effect.RELEASE
+    assert (later["risk.plain"].effect, later["risk.plain"].clause) == (Effect.WITHHOLD, "refused")
+    assert later["risk.shown"].effect is Effect.RELEASE
+
+
+def test_of_two_possible_reductions_an_update_takes_neither() -> None:
+    """Neither reduced form says less than the other, so the case is undecidable."""
+    child = frozenset({"subject_is_child"})
+    one = rule(Effect.REDUCE, "risk.plain", when=child)
+    other = Rule(
+        id="other", effect=Effect.REDUCE, leaves=one.leaves, because="-", unless=child,
+        reductions=dict.fromkeys(one.leaves, Reduction.COUNT),
+    )  # fmt: skip
+
+    assert decide(clause(one, other), UPDATE, frozenset())["risk.plain"].effect is Effect.WITHHOLD
+    assert decide(clause(one, other), UPDATE, child)["risk.plain"].effect is Effect.REDUCE
+
+
+def test_a_decision_that_may_be_missing_is_asked_for() -> None:
+    """An update does not repeat the safeguarding decision: a person looks, instead of nobody."""
+    decided = frozenset({"safeguarding_concern"})
+    first_decide = rule(
+        Effect.NEEDS_PERSON, "risk.plain", "risk.shown", name="first", unless=decided
+    )
+    grant = rule(Effect.RELEASE, "risk.plain")
+    never = rule(Effect.WITHHOLD, "risk.sibling", name="never", when=decided)
+
+    decisions = decide(clause(first_decide, grant, never), UPDATE, frozenset())
+
+    assert decisions["risk.plain"].effect is Effect.NEEDS_PERSON
+    assert decisions["risk.shown"].effect is Effect.NEEDS_PERSON
+    assert decisions["risk.sibling"].clause == "never"
+
+
+def test_every_event_states_its_own_urgency() -> None:
+    """A fact that each event decides is never taken to hold in silence."""
+    held_back = rule(Effect.WITHHOLD, "risk.plain", name="b", when=frozenset({"immediate_risk"}))
+    grant = rule(Effect.RELEASE, "risk.plain")
+
+    decisions = decide(clause(grant, held_back), UPDATE, frozenset())
+
+    assert decisions["risk.plain"].effect is Effect.RELEASE
 
 
 def test_the_manifest_names_group_reason_and_clause() -> None:

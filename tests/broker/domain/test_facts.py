@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.codec.catalogue import load_catalogue
-from broker.domain.facts import CONCEALED, FACTS, derive_facts, facts_fit, merge_facts
+from broker.domain.facts import CONCEALED, FACTS, FROM_SECTIONS, derive_facts
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CALM = {"urgency": {"rank": "routine"}, "occurred_at": {"utc": NOON, "offset": "+00:00"}}
@@ -263,34 +263,11 @@ def test_age_agrees_with_counting_birthdays(birthday: date, now: datetime, offse
     assert ("subject_is_child" in facts) is (passed < 18)
 
 
-def test_an_update_keeps_what_it_leaves_out() -> None:
-    """A refusal does not lapse because the next message says nothing of consent."""
-    update = {"envelope": CALM, "risk": {"weapon": "no"}}
-
-    assert merge_facts(frozenset({"sharing_refused", "detained"}), update) == {
-        "sharing_refused",
-        "detained",
-    }
+def test_facts_from_sections_are_facts() -> None:
+    """What may hold without being derived is part of the vocabulary."""
+    assert FACTS.keys() >= FROM_SECTIONS
 
 
-def test_an_update_decides_anew_what_it_holds() -> None:
-    """Whoever states consent again has changed their mind."""
-    update = nested("consent_and_basis.consent_to_share", "given")
-
-    assert merge_facts(frozenset({"sharing_refused", "detained"}), update) == {"detained"}
-
-
-def test_urgency_is_never_kept() -> None:
-    """Every envelope states its own urgency."""
-    assert merge_facts(frozenset({"immediate_risk"}), {"envelope": CALM}) == frozenset()
-
-
-def test_stated_facts_fit_what_an_event_holds_or_leaves_out() -> None:
-    """Merged facts pass the check at release; invented or dropped ones do not."""
-    refused = nested("consent_and_basis.consent_to_share", "refused")
-
-    assert facts_fit(frozenset({"sharing_refused"}), refused)
-    assert facts_fit(frozenset({"sharing_refused", "detained"}), refused)
-    assert not facts_fit(frozenset(), refused)
-    assert not facts_fit(frozenset({"sharing_refused", "lacks_capacity"}), refused)
-    assert not facts_fit(frozenset({"sharing_refused", "police_release_confirmed"}), refused)
+def test_facts_that_every_event_decides_are_not_from_sections() -> None:
+    """Urgency stands in every envelope, and a clinician confirms one text, not the next."""
+    assert not FROM_SECTIONS & {"immediate_risk", "police_release_confirmed"}
