@@ -6,6 +6,8 @@ from connectors.fhir_r4_bars.codes import HL7_STRUCTURE
 from connectors.fhir_r4_bars.elements import text
 from connectors.fhir_r4_bars.message import ENCOUNTER, PATIENT, SENDER, WHOLE, Message
 
+UPDATED: Final = "referral_updated"
+
 REASONS: Final = {
     "not_granted": "not part of the agreement",
     "withheld_by_rule": "withheld by the agreement",
@@ -23,6 +25,8 @@ def add_communications(message: Message) -> None:
     _add_withheld(message)
     rest = [f"{path}: {words}" for path, words in message.fields.rest()]
     lines = [line for line in map(text, rest) if line]
+    if message.view.event_type == UPDATED:
+        lines = ["This update holds changed sections only: what is absent is unchanged", *lines]
     if message.view.event_type not in WHOLE:
         lines = [f"Event: {message.view.event_type}", *lines]
     if lines:

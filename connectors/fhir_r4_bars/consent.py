@@ -9,7 +9,7 @@ from typing import Final
 
 from broker.domain.purposes import HL7_SYSTEM, PURPOSES
 from connectors.fhir_r4_bars.codes import BARS, DIRECT_CARE, HL7, OURS, UK_CORE
-from connectors.fhir_r4_bars.elements import Element, concept, text
+from connectors.fhir_r4_bars.elements import Element, coding, concept, text
 from connectors.fhir_r4_bars.message import PATIENT, Message
 
 BASIS: Final = "consent_and_basis"
@@ -64,7 +64,7 @@ def _rule(message: Message) -> Element:
 
 def _purposes(code: str) -> list[Element]:
     # Our own code first; an HL7 code only where it means the same, never where it is just nearest.
-    found: list[Element] = [{"system": f"{OURS}/CodeSystem/purpose", "code": code}]
+    found: list[Element] = [coding(f"{OURS}/CodeSystem/purpose", code)]
     purpose = PURPOSES.get(code)
     if purpose is not None and purpose.is_exact:
         found += [{"system": HL7_SYSTEM, "code": hl7} for hl7 in purpose.hl7]

@@ -13,6 +13,8 @@ Element = dict[str, Any]
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _DATE: Final = re.compile(r"[12]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 
+_NAME_USES: Final = frozenset({"usual", "official", "temp", "nickname", "maiden", "old"})
+
 MASKED: Final[Element] = {
     "extension": [{"url": f"{HL7_STRUCTURE}/data-absent-reason", "valueCode": "masked"}]
 }
@@ -40,8 +42,12 @@ def code(value: Any) -> str | None:
 
 
 def kept(element: Mapping[str, Any]) -> Element:
-    """Return an element without its empty parts."""
-    return {name: part for name, part in element.items() if part not in (None, "", [], {})}
+    """Return an element without its empty parts, and lists without their gaps."""
+    full = {
+        name: [item for item in part if item is not None] if isinstance(part, list) else part
+        for name, part in element.items()
+    }
+    return {name: part for name, part in full.items() if part not in (None, "", [], {})}
 
 
 def coding(system: str, value: Any, display: str | None = None) -> Element:
@@ -86,34 +92,35 @@ def date(value: str) -> str | None:
     return value
 
 
-def phone(native: Mapping[str, Any], rank: int | None = None) -> Element | None:
-    """Return a ContactPoint of a canonical `Phone`."""
-    number = text(native["number"])
-    uses = {"mobile": "mobile", "home": "home", "work": "work"}
-    use = uses.get((native.get("kind") or "").strip().lower())
+def phone(native: Mapping[str, Any]) -> Element | None:
+    """Return a ContactPoint of a canonical `Phone`; a kind without a FHIR use stays as stated."""
+    number, kind = text(native["number"]), text(native.get("kind"))
     if number is None:
         return None
-    return kept({"system": "phone", "value": number, "use": use, "rank": rank})
+    use = kind.lower() if kind and kind.lower() in ("mobile", "home", "work") else None
+    aside = {"url": f"{OURS}/StructureDefinition/phone-kind", "valueString": kind}
+    return kept(
+        {
+            "extension": [aside] if kind and not use else None,
+            "system": "phone",
+            "value": number,
+            "use": use,
+        }
+    )
 
 
 def human_name(native: Mapping[str, Any]) -> Element | None:
-    """Return a HumanName of a canonical `PersonName`; the use as stated goes into its text."""
+    """Return a HumanName of a canonical `PersonName`; a use that FHIR has not goes into its text."""
     family, given = text(native.get("family")), text(native.get("given"))
-    uses = {
-        "official": "official",
-        "maiden": "maiden",
-        "nickname": "nickname",
-        "alias": "anonymous",
-    }
-    use = (native.get("use") or "").strip().lower()
     whole = " ".join(part for part in (given, family) if part)
     if not whole:
         return None
-    aside = f" ({text(native.get('use'))})" if use and use != "official" else ""
+    use = text(native.get("use"))
+    known = use.lower() if use and use.lower() in _NAME_USES else None
     return kept(
         {
-            "use": uses.get(use) if use != "alias" else None,
-            "text": whole + aside,
+            "use": known,
+            "text": whole if known or not use else f"{whole} ({use})",
             "family": family,
             "given": given.split() if given else None,
         }

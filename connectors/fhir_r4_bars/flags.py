@@ -8,15 +8,16 @@ from connectors.fhir_r4_bars.message import ENCOUNTER, PATIENT, PLACE, Message
 from connectors.fhir_r4_bars.reading import Fields
 
 CONTACT_SAFETY = "subject.contact.safe_to_contact"
+WAYS = ("voice", "text", "letter")
 
 
 def add_flags(message: Message) -> None:
-    """Add every Flag; scene safety is always said, if only as unknown."""
+    """Add every Flag; a request always says something of scene safety, if only that it is unknown."""
     warnings = message.fields.take("safety_warnings") or ()
     for place, warning in enumerate(warnings):
         _add_warning(message, place, warning)
-    if not warnings:
-        _add_scene(message, "scene", "unknown", "No warning marker was stated")
+    if not warnings and message.view.event_type == "referral_made":
+        _add_scene(message, "scene", "unknown", _no_warning(message))
     if message.fields.look("risk.weapon") == "yes":
         _add_scene(message, "weapon", "unsafe", "A weapon was seen or reported")
     if any(entry["held"] for entry in message.manifest["entries"]):
@@ -54,12 +55,17 @@ def _add_contact_safety(message: Message) -> None:
     found = message.fields.take(CONTACT_SAFETY)
     if not found:
         return
-    words = [f"{way}: {found[way]}" for way in ("voice", "text", "letter")]
-    if found["do_not_disclose_purpose"]:
-        words.append("do not say why you call")
-    if route := text(found.get("safe_route")):
-        words.append(f"safe way: {route}")
-    _add(message, "contact-safety", "API", {"text": "Safe to contact by " + "; ".join(words)})
+    # What must not be done comes first: a flag is read from its beginning, or not at all.
+    ways = {rule: [way for way in WAYS if found[way] == rule] for rule in ("unsafe", "safe")}
+    unknown = [way for way in WAYS if found[way] not in ("unsafe", "safe")]
+    words = [
+        f"DO NOT contact by {', '.join(ways['unsafe'])}" if ways["unsafe"] else None,
+        "Do not say why you call" if found["do_not_disclose_purpose"] else None,
+        f"Not known to be safe: {', '.join(unknown)}" if unknown else None,
+        f"Safe: {', '.join(ways['safe'])}" if ways["safe"] else None,
+        f"Safe way: {route}" if (route := text(found.get("safe_route"))) else None,
+    ]
+    _add(message, "contact-safety", "API", {"text": ". ".join(word for word in words if word)})
 
 
 def _add(
@@ -81,6 +87,12 @@ def _add(
         },
         profiles=[f"{HL7_STRUCTURE}/Flag", f"{BARS_PROFILE}/BARSFlag-{profile}"],
     )
+
+
+def _no_warning(message: Message) -> str:
+    if message.is_masked("safety_warnings"):
+        return "Warning markers are not part of the agreement: ask the sender"
+    return "No warning marker was stated"
 
 
 def _held(message: Message) -> str:

@@ -4,12 +4,14 @@ Observations: what the sender saw or was told, question by question.
 What a police officer observes never becomes a Condition: a screen is no diagnosis.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from connectors.fhir_r4_bars.codes import HL7, NO_ANSWER, QUESTIONS, SNOMED, STATEMENTS, UK_CORE
 from connectors.fhir_r4_bars.elements import Element, concept, kept, moment, stated, text
 from connectors.fhir_r4_bars.message import ENCOUNTER, PATIENT, SENDER, Message
 from connectors.fhir_r4_bars.reading import words
+
+UNKNOWN: Final = "unknown"
 
 
 def add_observations(message: Message) -> None:
@@ -37,9 +39,9 @@ def _value(value: Any) -> Element:
     if isinstance(value, dict) and "scheme" in value:
         return {"valueCodeableConcept": stated(value)}
     found = text(words(value))
-    if found is None or found in NO_ANSWER:
-        reason = NO_ANSWER.get(found or "unknown", "unknown")
-        return {"dataAbsentReason": concept(f"{HL7}/data-absent-reason", reason)}
+    if found is None or found == UNKNOWN:
+        return {"dataAbsentReason": concept(f"{HL7}/data-absent-reason", UNKNOWN)}
+    # Here "refused" is what was said about sharing, not a question left without an answer.
     return {"valueString": found}
 
 

@@ -45,7 +45,7 @@ def add_header(message: Message) -> None:
             "sender": entries.reference(SENDER),
             "source": kept(
                 {
-                    "name": message.envelope["sender"],
+                    "name": text(message.envelope["sender"]),
                     "software": SOFTWARE,
                     "version": __version__,
                     "contact": _contact(message),
@@ -68,7 +68,7 @@ def add_parties(message: Message) -> None:
         (SENDER, message.envelope["sender"]),
         (RECEIVER, message.target.recipient),
     ):
-        content = {"identifier": [identifier(f"{OURS}/party", party)], "name": party}
+        content = {"identifier": [identifier(f"{OURS}/party", party)], "name": text(party)}
         entries.add(role, "Organization", content, profiles=profile)
     system, _, value = message.receiver_endpoint().rpartition("|")
     entries.add(

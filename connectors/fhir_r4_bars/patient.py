@@ -116,12 +116,16 @@ def _addresses(message: Message) -> list[Element]:
     if found:
         message.fields.take(f"{path}.lines")
         message.fields.take(f"{path}.postcode")
-        return [found]
+        # A place to go to is not always a place to write to.
+        return [{**found, "type": "physical"} if _is_unsafe(message, "letter") else found]
     return [MASKED] if message.is_masked(path) else []
 
 
 def _own_contact(message: Message) -> list[Element]:
     # BaRS keeps the person's own numbers here, ranked, with the relationship "self".
+    if _is_unsafe(message, "voice", "text"):
+        # INVARIANT: an unsafe number stands in words only, where no system texts it by itself.
+        return []
     numbers = [phone(each) for each in message.fields.take(f"{CONTACT}.phones") or ()]
     ranked = [{**one, "rank": rank} for rank, one in enumerate(filter(None, numbers), 1)]
     email = text(message.fields.take(f"{CONTACT}.email"))
@@ -135,11 +139,13 @@ def _own_contact(message: Message) -> list[Element]:
 
 def _carer(message: Message) -> list[Element]:
     fields = message.fields
+    if fields.look("carer.safe_to_contact") == "no" or fields.look("carer.person_objects") == "yes":
+        return []
     name, number = fields.take("carer.name"), fields.take("carer.phone")
     found = kept(
         {
             "name": human_name(name) if name else None,
-            "telecom": [one for one in [phone(number)] if one] if number else None,
+            "telecom": [phone(number)] if number else None,
         }
     )
     if not found:
@@ -148,6 +154,11 @@ def _carer(message: Message) -> list[Element]:
     code = concept(f"{HL7}/v2-0131", "N", "Next-of-Kin", relationship)
     next_of_kin = fields.look("carer.is_nearest_relative") == "yes"
     return [{"relationship": [code if next_of_kin else {"text": relationship}], **found}]
+
+
+def _is_unsafe(message: Message, *ways: str) -> bool:
+    rules = message.fields.look(f"{CONTACT}.safe_to_contact") or {}
+    return any(rules.get(way) == "unsafe" for way in ways)
 
 
 def _languages(message: Message) -> list[Element]:
