@@ -63,7 +63,7 @@ def test_a_connector_is_a_folder_with_one_spec(spec: ConnectorSpec) -> None:
 def test_a_connector_explains_itself(spec: ConnectorSpec) -> None:
     """Its README has the six headings, in order."""
     text = (FOLDER / spec.name / "README.md").read_text("utf-8")
-    found = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    found = re.findall(r"^(?:## |\*\*)(\w+)", text, re.MULTILINE)
 
     assert [heading for heading in found if heading in HEADINGS] == HEADINGS
 
