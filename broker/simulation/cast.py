@@ -36,7 +36,7 @@ ROLES: Final[Mapping[str, Role]] = MappingProxyType(
         "midshire-police": Role(name="Midshire Police", format=WEBHOOK),
         "eastmoor-police": Role(name="Eastmoor Police", format=WEBHOOK),
         "northvale-crisis": Role(
-            name="Northvale Crisis Team",
+            name="Crisis Team North",
             format=FHIR,
             duty="shift lead",
             call_back="01632 960201",

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from broker.codec.catalogue import Leaf
+from broker.domain.decisions import NOT_GRANTED
 from broker.domain.reductions import Reduction
 from broker.simulation.chronicle import Event, Native, ViewSeen
 from broker.simulation.words import london_day, text_at
@@ -155,10 +156,14 @@ def _got(treated: Treatment, group: str, paths: Sequence[str], today: date) -> G
         return Got(fate=fate, text=_listed(treated.native, paths, today))
     if fate == "reduced":
         return Got(fate=fate, text="; ".join(_reduced(treated, path) for path in paths))
-    clauses = sorted({treated.withheld.get(path, "") for path in paths})
+    clauses = sorted({_clause(treated.withheld.get(path, "")) for path in paths})
     ask = desk_number(treated.ask)
     text = f"— withheld: {group_words(group)} (ask: {ask})"
     return Got(fate=fate, text=text, clause=", ".join(clauses))
+
+
+def _clause(name: str) -> str:
+    return "no rule grants it" if name == NOT_GRANTED else f"rule {name}"
 
 
 def _reduced(treated: Treatment, path: str) -> str:

@@ -40,7 +40,9 @@ def case_lines(
     case: Case, title: str, disclosures: Sequence[Native], *, now: datetime, width: int
 ) -> RenderableType:
     """Return a referral as one long line, or two where the screen is narrower."""
-    head, state, clocks = _head(case, disclosures), _state(case), _clocks(case, now)
+    head, state, clocks = _head(case), _state(case), _clocks(case, now)
+    if held := _held(disclosures):
+        clocks.append(f"  {held}", "magenta")
     if width >= WIDE:
         return Text("   ").join([head, state, clocks])
     room = width - head.cell_len - 2
@@ -73,7 +75,7 @@ def shortened(text: str, cells: int) -> str:
     return f"{set_cell_size(text, cells - 1).rstrip()}…"
 
 
-def _head(case: Case, disclosures: Sequence[Native]) -> Text:
+def _head(case: Case) -> Text:
     urgency, made = label(case), case.made
     addressed = list(dict.fromkeys(route["recipient"] for route in made.envelope["routes"]))
     more = f" +{len(addressed) - 1}" if addressed[1:] else ""
@@ -81,9 +83,13 @@ def _head(case: Case, disclosures: Sequence[Native]) -> Text:
     line.append(f"{urgency:<9}", STYLES.get(urgency, ""))
     line.append(f"  {case.code}  ", "bold")
     line.append(f"{name_of(made.sender)} → {name_of(addressed[0])}{more}")
-    for party in sorted({each["recipient"] for each in disclosures if each["outcome"] == "held"}):
-        line.append(f"  {name_of(party)}: held, needs a person", "magenta")
     return line
+
+
+def _held(disclosures: Sequence[Native]) -> str:
+    held = {each["recipient"]: each["reason"] for each in disclosures if each["outcome"] == "held"}
+    words_of = (f"{name_of(party)}: held, {why.replace('-', ' ')}" for party, why in held.items())
+    return "  ".join(sorted(words_of))
 
 
 def _state(case: Case) -> Text:
@@ -92,8 +98,7 @@ def _state(case: Case) -> Text:
         return Text("its making has not been read")
     if state.stage in (Stage.ACCEPTED, Stage.CLOSED) and state.accepted_at:
         took = span(state.accepted_at - state.made_at)
-        outcome = f", {_outcome(case)}" if state.stage is Stage.CLOSED else ""
-        return Text(f"accepted by {_who(state)} in {took}{outcome}", "green")
+        return Text(f"accepted by {_who(state)} in {took}", "green")
     flags = "".join(f" [{flag}]" for flag in sorted(state.flags - {Flag.AFTER_CLOSE}))
     return Text(_unaccepted(case, state) + flags, "yellow")
 
@@ -134,17 +139,18 @@ def _clocks(case: Case, now: datetime) -> Text:
     holder = case.state.holder
     line = Text("holder: ")
     line.append(holder.team or name_of(holder.party), "bold")
-    line.append("  next: ")
-    line.append_text(_next(case.state.deadline, now))
-    return line
+    line.append("  ")
+    if case.state.stage is Stage.CLOSED:
+        return line.append(f"outcome: {_outcome(case)}")
+    return line.append_text(_next(case.state.deadline, now))
 
 
 def _next(deadline: Deadline | None, now: datetime) -> Text:
     if deadline is None:
-        return Text("nothing", "dim")
+        return Text("nothing due", "dim")
     if deadline.at < now:
         return Text(f"OVERDUE since {clock(deadline.at, london_day(now))}", "bold red")
     if deadline.what is Due.SEEN:
-        return Text(f"seen by {clock(deadline.at, london_day(now))}")
+        return Text(f"next: seen by {clock(deadline.at, london_day(now))}")
     what = "escalates in" if deadline.what is Due.ACCEPT else "take back in"
     return Text(f"{what} {span(deadline.at - now)}", "yellow")

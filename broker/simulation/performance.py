@@ -40,6 +40,8 @@ class Performance:
     What has been played.
 
     Attributes:
+        titles: Of the scenarios, by referral id.
+        told: Stage that has been printed, by referral id.
         first_acceptance_s: From the start of the command to the first acceptance by a team.
     """
 
@@ -47,6 +49,7 @@ class Performance:
     chronicle: Chronicle
     first_acceptance_s: float | None = None
     titles: dict[str, str] = field(default_factory=dict)
+    told: dict[str, Stage] = field(default_factory=dict)
 
 
 async def watch_and_play(
@@ -67,7 +70,7 @@ async def watch_and_play(
         finally:
             telling.cancel()
             await asyncio.wait({telling})
-            _look(console, performance, progress, shown, {})
+            _look(console, performance, progress, shown)
     console.print()
     return performance
 
@@ -106,10 +109,9 @@ async def _tell(
     progress: Progress,
     shown: Any,
 ) -> None:
-    told: dict[str, Stage] = {}
     while True:
         witness.changed.clear()
-        _look(console, performance, progress, shown, told)
+        _look(console, performance, progress, shown)
         await witness.changed.wait()
 
 
@@ -118,7 +120,6 @@ def _look(
     performance: Performance,
     progress: Progress,
     shown: Any,
-    told: dict[str, Stage],
 ) -> None:
     performance.titles.update(
         {
@@ -134,9 +135,9 @@ def _look(
         if (
             shown is None
             and case.state.stage in TOLD
-            and told.get(case.referral_id) != case.state.stage
+            and performance.told.get(case.referral_id) != case.state.stage
         ):
-            told[case.referral_id] = case.state.stage
+            performance.told[case.referral_id] = case.state.stage
             _print(console, performance, case)
 
 

@@ -14,6 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from broker.domain.decisions import NOT_GRANTED
 from broker.simulation.cast import name_of
 from broker.simulation.checks import Check
 from broker.simulation.chronicle import Case, Chronicle, Native, ViewSeen
@@ -166,12 +167,12 @@ _TITLE: Final[Any] = {"title_justify": "left", "title_style": "bold"}
 _RECORD_COLUMNS: Final[Mapping[str, Any]] = {
     "event": {"no_wrap": True},
     "to": {"ratio": 3},
-    "for": {"ratio": 3, "overflow": "fold"},
-    "outcome": {"ratio": 2},
-    "agreement": {"ratio": 4, "overflow": "fold"},
+    "for": {"ratio": 3},
+    "outcome": {"no_wrap": True},
+    "agreement": {"ratio": 4},
     "fields": {"ratio": 3},
     "basis": {"ratio": 3},
-    "held back by": {"ratio": 4, "overflow": "fold"},
+    "held back by": {"ratio": 5},
 }
 
 _ARTICLE: Final = re.compile(r"\d+\(\d\)(?:\([a-z]\))?")
@@ -246,7 +247,7 @@ def _record_cells(each: Native) -> dict[str, str]:
     return {
         "event": each["event_type"].removeprefix("referral_"),
         "to": name_of(each["recipient"]),
-        "for": each["purpose"],
+        "for": each["purpose"].replace("-", " "),
         "outcome": each["outcome"].replace("_", " ") + reason,
         "agreement": _agreement(plan) if plan else "none",
         "fields": _field_counts(plan) if plan else "",
@@ -257,7 +258,7 @@ def _record_cells(each: Native) -> dict[str, str]:
 
 def _agreement(plan: Native) -> str:
     overdue = f", {plan['overdue_days']} d overdue" if plan["overdue_days"] else ""
-    return f"{plan['agreement']} v{plan['agreement_version']}{overdue}"
+    return f"{plan['agreement'].replace('.', ' / ')} v{plan['agreement_version']}{overdue}"
 
 
 def _field_counts(plan: Native) -> str:
@@ -270,16 +271,18 @@ def _articles(basis: Sequence[str]) -> list[str]:
 
 
 def _clauses(plan: Native) -> list[str]:
-    named = (text.partition(": ")[2] for text in plan["withheld"])
-    return [*sorted({clause for clause in named if clause != "not-granted"}), "default deny"]
+    named = {text.partition(": ")[2] for text in plan["withheld"]}
+    rules = sorted(clause.rpartition(".")[2] for clause in named - {NOT_GRANTED})
+    return [*rules, *(["default deny"] if NOT_GRANTED in named else [])]
 
 
 def _verdict(scenario: Scenario, mine: Sequence[Check], wrong: Sequence[str]) -> Text:
     seen = sum(check.rule == "sees" for check in mine)
     unseen = sum(check.rule in ("never sees", "gets nothing") for check in mine)
-    text = Text(f"{scenario.number}  {scenario.title}", "bold")
-    text.append(f"\n{scenario.shows}", "")
-    text.append(f"\n{seen} things that had to arrive, {unseen} that must not", "dim")
+    text = Text()
+    text.append(f"{scenario.number}  {scenario.title}", "bold")
+    text.append(f"\n{scenario.shows}")
+    text.append(f"\n{seen} texts that had to arrive, {unseen} that must be nowhere", "dim")
     for each in wrong:
         text.append(f"\n{each}", "bold red")
     for name, what in scenario.coming.items():
