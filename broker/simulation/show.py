@@ -69,6 +69,7 @@ def write_json(running: Running, performance: Performance, evidence: Evidence) -
         checks={
             "made": len(evidence.checks),
             "broken": [str(check) for check in evidence.checks if not check.holds],
+            "by_scenario": dict(Counter(str(check.scenario) for check in evidence.checks)),
             "faults": dict(evidence.faults),
         },
         seconds={"first_acceptance": performance.first_acceptance_s},

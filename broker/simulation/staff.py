@@ -24,7 +24,7 @@ log = structlog.get_logger()
 Answer = Mapping[str, Any]
 """``event`` and ``body``; times in the body may be relative."""
 
-PAUSES_S: Final = (0.1, 0.3, 1.0, 2.0, 5.0)
+PAUSES_S: Final = (0.1, 0.3, 1.0, 2.0, *(5.0,) * 20)
 TRY_AGAIN: Final = frozenset({403, 404, 408, 425, 429, 500, 502, 503, 504})
 """403 and 404 too: another machine's intake may not have read yet that we got the referral."""
 
@@ -54,12 +54,28 @@ class Desk:
 
 
 class Staff:
-    """Answers referrals for the desks of one stand-in."""
+    """
+    Answers referrals for the desks of one stand-in.
 
-    def __init__(self, desks: Sequence[Desk], intake: HttpClient, clock: Clock) -> None:
+    Args:
+        desks: Who answers for whom.
+        intake: Connection to intake.
+        clock: Asks the time.
+        pauses_s: Between attempts at one answer; after the last it is given up and counted.
+    """
+
+    def __init__(
+        self,
+        desks: Sequence[Desk],
+        intake: HttpClient,
+        clock: Clock,
+        *,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
         self._desks = {desk.party: desk for desk in desks}
         self._intake = intake
         self._clock = clock
+        self._pauses_s = pauses_s
         self._told: dict[tuple[str, str], Sequence[Answer]] = {}
         self._busy: set[asyncio.Task[None]] = set()
         self.failed = 0
@@ -97,7 +113,7 @@ class Staff:
             "Idempotency-Key": f"{referral_id}-{document['sequence']}",
         }
         path, body = f"/v1/referrals/{referral_id}/events", orjson.dumps(document)
-        for pause_s in (*PAUSES_S, *[PAUSES_S[-1]] * 20):
+        for pause_s in self._pauses_s:
             status = await self._attempt(path, headers, body)
             if status not in TRY_AGAIN:
                 break
