@@ -63,7 +63,6 @@ def _refusals(*codes: Code) -> dict[int | str, dict[str, Any]]:
         kind = PROBLEMS[code]
         entry = found.setdefault(int(kind.status), {"model": ProblemModel, "description": ""})
         entry["description"] = "; ".join(filter(None, (entry["description"], kind.title)))
-        entry["content"] = {MEDIA_TYPE: {}}
     return found
 
 
@@ -114,7 +113,18 @@ def create_app(site: Site) -> FastAPI:
     app.include_router(_explaining())
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
+    _describe_problems(app)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    # FastAPI describes every answer as application/json; refusals are application/problem+json.
+    for path in app.openapi()["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {})
+                if status >= "400" and "application/json" in content:
+                    content[MEDIA_TYPE] = content.pop("application/json")
 
 
 def _sending(site: Site) -> APIRouter:
@@ -217,7 +227,7 @@ def _looking(site: Site) -> APIRouter:
 def _explaining() -> APIRouter:
     router = APIRouter(tags=["problems"])
 
-    @router.get("/v1/problems/{code}", responses={404: {"model": ProblemModel}})
+    @router.get("/v1/problems/{code}", responses={**_refusals(Code.NOT_FOUND)})
     async def explain_problem(code: str) -> Response:
         """Read what a kind of problem means and what to do."""
         if code not in list(Code):
