@@ -22,15 +22,14 @@ from broker.domain.streams import Log
 from broker.processes.deliver_agency import Agency, open_agency, read_secret
 from broker.processes.deliver_dispatch import Dispatcher, Page, Slots
 from broker.processes.deliver_lock import SecondLock
+from broker.processes.deliver_people import People, call_a_person, deliver_folder
 from broker.processes.deliver_reading import LaneReader, Lanes
 from broker.processes.deliver_receipts import ReceiptSender
 from broker.processes.deliver_views import ViewOpener
-from broker.runtime import metrics
 from broker.runtime.clock import Clock, utc_now
 from broker.runtime.health import Health
 from broker.runtime.http_client import HttpClient
 from broker.runtime.inbox import Inbox
-from broker.runtime.inbox_rows import Parked
 from broker.runtime.installation import sealing_key_file
 from broker.runtime.parties import DeliverTo, load_parties
 from broker.runtime.registry import open_registry
@@ -70,7 +69,7 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
 
 def inbox_path(settings: Settings, recipient: str) -> Path:
     """Return where a recipient's inbox stands."""
-    return settings.state_dir / "deliver" / recipient / "inbox.db"
+    return deliver_folder(settings, recipient) / "inbox.db"
 
 
 class Deliver:
@@ -82,6 +81,7 @@ class Deliver:
         reader: From the release topics to the inbox.
         dispatcher: From the inbox to the agency.
         receipts: From the inbox to intake; None without a key for intake.
+        people: Decisions of people, and the list of what waits for them.
     """
 
     def __init__(
@@ -132,6 +132,13 @@ class Deliver:
             taken=self.dispatcher.wake,
         )
 
+        self.people = People(
+            folder=deliver_folder(settings, recipient),
+            inbox=inbox,
+            clock=clock,
+            decided=self.dispatcher.wake,
+        )
+
     def report_to(self, health: Health) -> None:
         """Add what must hold for this recipient to be served."""
         health.add("reading", lambda: self.reader.problem)
@@ -152,6 +159,7 @@ class Deliver:
             group.create_task(self.reader.run(stop))
             group.create_task(self.dispatcher.run(stop))
             group.create_task(self._purge(stop))
+            group.create_task(self.people.run(stop))
             if self.receipts:
                 group.create_task(self.receipts.run(stop))
 
@@ -223,18 +231,3 @@ def _connector(recipient: str, to: DeliverTo) -> ConnectorSpec:
     if to.connector not in BY_NAME:
         raise ConfigurationError(f"no connector of this name @ {recipient}.deliver.connector")
     return BY_NAME[to.connector]
-
-
-async def call_a_person(recipient: str, parked: Parked) -> None:
-    """Call a person: a line that names the referral, and a count that alerts are made of."""
-    metrics.PAGES.labels(recipient, parked.reason).inc()
-    log.error(
-        "view needs a person: phone the recipient",
-        code=parked.reason,
-        rank=parked.rank,
-        recipient=recipient,
-        purpose=parked.purpose,
-        event_type=parked.event_type,
-        referral_id=parked.referral_id,
-        request_id=parked.request_id,
-    )
