@@ -185,7 +185,7 @@ def _acknowledged(referral: Referral, step: Step) -> Referral:
 
 
 def _accepted(referral: Referral, step: Step) -> Referral:
-    if referral.accepted_at is not None and referral.holder.party != step.party:
+    if referral.accepted_at is not None and not _is_holder(referral.holder, step):
         # The first team keeps it: two teams that each rely on the other would be nobody's.
         flagged = referral.flags | {Flag.SECOND_ACCEPT}
         return replace(_part(referral, step, Stage.ACCEPTED), flags=flagged)
@@ -264,6 +264,12 @@ def _reach(referral: Referral, step: Step, stage: Stage) -> Referral:
         return referral
     open_again = stage is Stage.ACCEPTED or _ORDER.index(referral.stage) < _ORDER.index(stage)
     return replace(referral, stage=stage) if open_again else referral
+
+
+def _is_holder(holder: Holder, step: Step) -> bool:
+    """Whether a step comes from the holder; on the phone a team may have been named, not a party."""
+    same_team = bool(step.team) and step.team.casefold() == holder.team.casefold()
+    return holder.party == step.party or (same_team and holder.party == holder.team)
 
 
 def _take_over(step: Step, party: str) -> Holder:

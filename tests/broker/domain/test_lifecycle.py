@@ -174,6 +174,25 @@ def test_a_phone_hand_over_moves_it_like_an_acceptance() -> None:
     assert not found.flags
 
 
+def test_a_team_named_on_the_phone_is_the_team_that_accepts() -> None:
+    """A hand-over to a name becomes the party's as soon as the team of this name accepts."""
+    phoned = step("referral_phone_handover", POLICE, team="CRHT North")
+
+    found = state(phoned, step("referral_accepted", NORTH, 2, team="crht north"))
+
+    assert state(phoned).holder.party == "CRHT North"
+    assert (found.holder.party, found.flags) == (NORTH, frozenset())
+
+
+def test_a_team_of_the_same_name_elsewhere_does_not_take_it_over() -> None:
+    """Where the holder is a party, only this party is the holder."""
+    first = step("referral_accepted", NORTH, team="Crisis team")
+
+    found = state(first, step("referral_accepted", LIAISON, 2, team="Crisis team"))
+
+    assert (found.holder.party, found.flags) == (NORTH, {Flag.SECOND_ACCEPT})
+
+
 def test_an_outcome_before_any_acceptance_is_flagged_and_closes_nothing() -> None:
     """A result from a team that never took responsibility leaves the clock running."""
     found = state(step("referral_outcome", NORTH))
