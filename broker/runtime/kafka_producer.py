@@ -7,13 +7,15 @@ One that failed is cut off and replaced.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import aiokafka.errors as kafka
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from broker.domain.errors import TransportError, UnwritableError
+from broker.domain.errors import OutcomeUnknownError, TransportError, UnwritableError
 from broker.domain.streams import Output, Partition
 from broker.runtime.deadlines import within
 from broker.runtime.kafka_batches import MAX_BATCH_BYTES, build_batches, send_all
@@ -21,8 +23,8 @@ from broker.runtime.kafka_connection import RETRY_BACKOFF_MS, KafkaAddress, cut
 from broker.runtime.kafka_errors import FOREIGN, write_error
 from broker.runtime.kafka_lookup import partition_count
 
-MAX_RECORD_BYTES = 1_000_000
-"""Key, value and headers together; just below what Kafka takes by default."""
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""Key, value and headers together. Each topic sets its own, lower limit, and refuses by it."""
 
 TRANSACTION_TIMEOUT_MS = 10_000
 COMMIT_S = 8.0
@@ -69,11 +71,15 @@ async def start_producer(address: KafkaAddress, **options: Any) -> AIOKafkaProdu
 async def cut_producer(producer: AIOKafkaProducer) -> None:
     """End *producer* within a bounded time, whatever it is waiting for; nothing is flushed."""
     producer._closed = True  # noqa: SLF001 (its destructor would complain)
-    sender, transaction = producer._sender, producer._txn_manager  # noqa: SLF001
-    await cut(producer.client, sender, producer._message_accumulator)  # noqa: SLF001
-    waiter = transaction and transaction._transaction_waiter  # noqa: SLF001
-    if waiter and waiter.done():
-        waiter.exception()
+    transaction, accumulator = producer._txn_manager, producer._message_accumulator  # noqa: SLF001
+    await cut(producer.client, producer._sender, accumulator)  # noqa: SLF001
+    # Whoever still waits for a record hears of it now; asyncio logs exceptions that nobody took.
+    accumulator.fail_all(kafka.ProducerClosed())
+    batches = chain(accumulator._pending_batches, *accumulator._batches.values())  # noqa: SLF001
+    waited = [f for batch in batches for f in (batch.future, batch._drain_waiter)]  # noqa: SLF001
+    for future in (*waited, transaction._transaction_waiter):  # noqa: SLF001
+        if future and future.done() and not future.cancelled():
+            future.exception()
 
 
 async def check_writable(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> None:
@@ -135,6 +141,7 @@ class KafkaProducer:
         self._address = address
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
 
     async def open(self) -> None:
         """Connect now rather than at the first send."""
@@ -145,20 +152,28 @@ class KafkaProducer:
         producer = await self._connected()
         place = f"send to {output.partition.topic}"
         try:
-            return await within(SEND_S, _deliver(producer, output), place)
-        except UnwritableError:
+            await within(SEND_S, check_writable(producer, [output]), place)
+        except OutcomeUnknownError:
+            await self._discard(producer)
             raise
+        try:
+            return await within(SEND_S, _deliver(producer, output), place)
         except TransportError:
+            # Even if the broker merely refused: the record took a sequence number with it, and
+            # the broker would hold that gap against the next one.
             await self._discard(producer)
             raise
 
     async def aclose(self) -> None:
         """Let go within a bounded time."""
+        self._closed = True
         if self._producer:
             await self._discard(self._producer)
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._opening:
+            if self._closed:
+                raise TransportError("this producer is closed @ send")
             if self._producer is None:
                 self._producer = await start_producer(self._address)
             return self._producer
@@ -171,7 +186,6 @@ class KafkaProducer:
 
 async def _deliver(producer: AIOKafkaProducer, output: Output) -> int:
     topic, number = output.partition
-    await check_writable(producer, [output])
     try:
         future = await producer.send(
             topic, output.value, output.key, number, headers=list(output.headers)

@@ -14,15 +14,19 @@ class MemoryProducer:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
+        self._closed = False
 
     async def send(self, output: Output) -> int:
         """Write one record and return its offset."""
         await asyncio.sleep(0)
+        if self._closed:
+            raise TransportError("this producer is closed @ send")
         self._store.check_writable([output])
         return self._store.append(output)
 
     async def aclose(self) -> None:
-        """Nothing is kept open."""
+        """Let go."""
+        self._closed = True
 
 
 class MemoryTransactionalProducer:

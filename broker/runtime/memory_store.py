@@ -9,7 +9,7 @@ from broker.domain.streams import Output, Partition
 from broker.runtime.memory_partition import COMMITTED, MemoryPartition, Outcome, Transaction
 
 DEFAULT_PARTITIONS = 12
-MAX_RECORD_BYTES = 1_000_000
+MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
 def wall_ms() -> int:

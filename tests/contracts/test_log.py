@@ -157,7 +157,7 @@ async def test_a_missing_partition_is_unwritable(subject: Subject, producer: Pro
 async def test_a_record_too_large_is_unwritable(subject: Subject, producer: Producer) -> None:
     """Size is refused at once, for this record only."""
     with pytest.raises(UnwritableError):
-        await producer.send(subject.output(b"x" * 1_000_001))
+        await producer.send(subject.output(b"x" * (4 * 1024 * 1024 + 1)))
 
     assert await producer.send(subject.output(b"next")) == 0
 
@@ -510,14 +510,20 @@ async def test_a_cancelled_fetch_loses_nothing(
     assert values(await read(reader, 1)) == [b"v"]
 
 
-async def test_what_is_closed_is_closed(subject: Subject, producer: Producer) -> None:
-    """Closing twice is fine, reading after it is not."""
+async def test_what_is_closed_is_closed(subject: Subject) -> None:
+    """Closing twice is fine, using it after that is not."""
     reader = await subject.log.open_reader([subject.partition()])
-    await reader.aclose()
-    await reader.aclose()
+    producer = await subject.log.open_producer()
+    owner = await subject.log.open_transactional_producer(subject.name)
+    for closable in (reader, producer, owner, reader, producer, owner):
+        await closable.aclose()
 
     with pytest.raises(TransportError):
         await reader.fetch(0)
+    with pytest.raises(TransportError):
+        await producer.send(subject.output(b"v"))
+    with pytest.raises(TransportError):
+        await owner.commit([], {}, subject.name)
 
 
 # --- groups

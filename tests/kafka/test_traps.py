@@ -9,6 +9,7 @@ What aiokafka 0.14 does that would hurt, and where it is kept from doing so.
 | one lost sequence number refuses all later sends | `KafkaProducer` opens anew after any doubt | `test_a_silent_broker_stops_nobody` |
 | a client that was not started hangs, or lacks attributes | nobody gets one: opening starts it or raises | `test_nothing_opens_while_the_broker_is_away` |
 | a transaction commits although a send in it failed | `send_all` awaits every batch | `test_a_batch_refused_by_the_broker_commits_nothing` |
+| a refused record leaves a gap in the sequence, so the next is refused too | `KafkaProducer` opens anew | `test_a_refused_record_disturbs_no_other` |
 | a topic refused in a transaction fails the others' batches too | `_worst` picks the refusal | `test_a_revoked_topic_is_named` |
 | `commit()` of a consumer, auto-commit: wrong owner, no deadline | offsets move in transactions only | `test_no_consumer_commits_or_resets` |
 | an offset out of range is silently reset | `auto_offset_reset="none"` | same, and the contract |
@@ -44,6 +45,7 @@ import aiokafka.producer.sender
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from structlog.testing import capture_logs
 
 from broker.domain.errors import (
     FencedError,
@@ -338,6 +340,38 @@ async def test_a_batch_refused_by_the_broker_commits_nothing(
 
 
 @pytest.mark.kafka
+async def test_a_refused_record_disturbs_no_other(
+    log: KafkaLog, topic: str, kafka_bootstrap: str
+) -> None:
+    """After a refusal by the broker the next record of the same partition is taken at once."""
+    narrow = await make_topic(kafka_bootstrap, f"{topic}.narrow", **{"max.message.bytes": "2000"})
+    producer = await log.open_producer()
+    await producer.send(output(narrow, b"before"))
+
+    with pytest.raises(UnwritableError):
+        await producer.send(output(narrow, b"x" * 5_000))
+
+    assert await producer.send(output(narrow, b"after")) == 1
+    await producer.aclose()
+
+
+@pytest.mark.kafka
+async def test_a_large_record_is_written_and_read(
+    log: KafkaLog, topic: str, kafka_bootstrap: str
+) -> None:
+    """What a topic allows gets through, although it is larger than one fetch and one batch."""
+    wide = await make_topic(kafka_bootstrap, f"{topic}.wide", **{"max.message.bytes": "4194304"})
+    owner = await log.open_transactional_producer(topic)
+    reader = await log.open_reader([Partition(wide, 0)])
+
+    await owner.commit([output(wide, b"x" * 3_000_000), output(wide, b"small")], {}, topic)
+
+    assert [len(record.value) for record in await read(reader, 2)] == [3_000_000, 5]
+    await owner.aclose()
+    await reader.aclose()
+
+
+@pytest.mark.kafka
 async def test_asking_never_makes_a_topic(
     log: KafkaLog, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,12 +461,14 @@ async def test_a_member_fetches_nothing(
 
     monkeypatch.setattr(AIOKafkaClient, "send", note)
     holder = Holder()
-    member = await log.join(topic, topic, holder)
-    await holder.holds(PARTITIONS)
-    async with asyncio.timeout(PATIENCE_S):
-        await beats.acquire()
-        await beats.acquire()
+    with capture_logs() as complaints:
+        member = await log.join(topic, topic, holder)
+        await holder.holds(PARTITIONS)
+        async with asyncio.timeout(PATIENCE_S):
+            await beats.acquire()
+            await beats.acquire()
 
+    assert complaints == []
     assert "JoinGroupRequest" in names
     assert not {"FetchRequest", "OffsetRequest"} & set(names)
     await member.aclose()
