@@ -72,7 +72,7 @@ def test_confluents_consumer_and_deserializer_read_it(
 
 def test_kcat_reads_it(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
     """
-    kcat prints the record as JSON by way of the registry, Welsh letters and all.
+    The tool kcat prints the record as JSON by way of the registry, Welsh letters and all.
 
     Debian builds kcat without Avro. Such a kcat fetches the bytes, and Confluent's deserializer
     reads what it printed; $KCAT may name one with Avro, which then does both.
