@@ -83,6 +83,7 @@ def plan_acls(namespace: str, lanes: Iterable[Lane], cluster: str) -> tuple[AclS
     views = [release_topic(namespace, *lane) for lane in lanes]
     acls = [
         *_topics("intake", Operation.WRITE, events),
+        *_topics("intake", Operation.READ, disclosures),  # who may answer which referral
         *_topics("release", Operation.READ, events, disclosures, held),
         *_topics("release", Operation.WRITE, disclosures, held, dead, *views),
         *_topics("watch", Operation.READ, events, disclosures, held, dead),

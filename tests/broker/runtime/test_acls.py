@@ -54,7 +54,7 @@ def test_each_topic_has_the_users_of_the_design() -> None:
         for topic in (events_topic(), disclosures_topic(), held_topic(), dead_letters_topic())
     } == {
         events_topic(): ({"intake", "watch"}, {"release", "watch"}),
-        disclosures_topic(): ({"release"}, {"release", "watch"}),
+        disclosures_topic(): ({"release"}, {"intake", "release", "watch"}),
         held_topic(): ({"release"}, {"release", "watch"}),
         dead_letters_topic(): ({"release"}, {"watch"}),
     }
