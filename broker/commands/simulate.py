@@ -15,6 +15,9 @@ def simulate(
         Path | None,
         typer.Option(help="File with the API key of midshire-police; else CRISIS_API_KEY."),
     ] = None,
+    cad: Annotated[
+        bool, typer.Option("--cad", help="As the force's CAD export, by its mapping file.")
+    ] = False,
     print_only: Annotated[
         bool, typer.Option("--print", help="Write the documents as JSON lines; post nothing.")
     ] = False,
@@ -31,5 +34,7 @@ def simulate(
 
     if print_only:
         print_traffic(rate=rate, for_s=for_s, seed=seed)
-    elif not post_traffic(rate=rate, for_s=for_s, seed=seed, url=to, key_file=key_file):
+    elif not post_traffic(
+        rate=rate, for_s=for_s, seed=seed, url=to, key_file=key_file, as_export=cad
+    ):
         raise typer.Exit(1)

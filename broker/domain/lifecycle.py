@@ -191,9 +191,9 @@ def _accepted(referral: Referral, step: Step) -> Referral:
         return replace(_part(referral, step, Stage.ACCEPTED), flags=flagged)
     seen_by = Deadline(what=Due.SEEN, at=step.due_at) if step.due_at else None
     moved = _reach(referral, step, Stage.ACCEPTED)
-    return replace(
-        moved, holder=_take_over(step, step.party), accepted_at=step.at, deadline=seen_by
-    )
+    # Who took it over by phone has had it since then; the message only confirms it.
+    since = referral.accepted_at or step.at
+    return replace(moved, holder=_take_over(step, step.party), accepted_at=since, deadline=seen_by)
 
 
 def _declined(referral: Referral, step: Step) -> Referral:

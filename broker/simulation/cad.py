@@ -69,6 +69,7 @@ def row_of(document: Mapping[str, Any]) -> dict[str, str]:
         "SUBJ_NHS": identity.get("nhs_number", {}).get("value", ""),
         "SUBJ_DESCR": identity.get("description", ""),
         "SUBJ_TEL": next((each["number"] for each in contact.get("phones", ())), ""),
+        "SUBJ_ADDR": "\n".join(contact.get("address", {}).get("lines", ())),
         "SUBJ_POSTCODE": contact.get("address", {}).get("postcode", ""),
         "SUICIDE_RISK": _answer(risk.get("suicide", {}).get("ideation")),
         "SELF_HARM": _answer(risk.get("self_harm")),

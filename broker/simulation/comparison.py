@@ -16,6 +16,7 @@ from broker.codec.catalogue import Leaf
 from broker.domain.decisions import NOT_GRANTED
 from broker.domain.reductions import Reduction
 from broker.simulation.chronicle import Event, Native, ViewSeen
+from broker.simulation.lines import why_held
 from broker.simulation.words import london_day, text_at
 
 WHOLE: Final = "released"
@@ -89,7 +90,7 @@ def treatment(disclosure: Native, view: ViewSeen | None) -> Treatment:
             released=frozenset(),
             reduced={},
             withheld=dict(_pairs(plan["withheld"])),
-            why_held=disclosure["reason"].replace("-", " "),
+            why_held=why_held(disclosure["reason"]),
         )
     return Treatment(
         recipient=view.recipient,

@@ -22,7 +22,7 @@ from rich.console import Console
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import load_catalogue
 from broker.domain.errors import ConfigurationError
-from broker.runtime import local_kafka
+from broker.runtime import local_kafka, logs
 from broker.runtime.local_kafka_jars import kafka_version
 from broker.runtime.registry import open_registry
 from broker.simulation.evidence import Evidence, gather
@@ -111,6 +111,7 @@ async def _running(
             stage = set_the_stage(
                 folder, bootstrap=bootstrap, namespace=namespace, partitions=PARTITIONS
             )
+        _log_to_file(stage)
         standins = Standins(stage)
         stack.push_async_callback(standins.aclose)
         with progress.step("starting the stand-in agencies"):
@@ -160,6 +161,13 @@ async def _choose_log(
         )
         return "", OWN_NAMESPACE, "memory"
     return kafka.bootstrap, OWN_NAMESPACE, name
+
+
+def _log_to_file(stage: Stage) -> None:
+    # Kept open for the process's life: whoever still logs must have somewhere to log to.
+    file = (stage.logs / "demo.log").open("a", encoding="utf-8")
+    with contextlib.redirect_stderr(file):
+        logs.configure(stage.settings.log_level, process="demo")
 
 
 def _witness(stage: Stage, fleet: Fleet) -> Witness:

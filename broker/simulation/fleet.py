@@ -18,7 +18,6 @@ from broker.processes.deliver import run as run_deliver
 from broker.processes.intake import run as run_intake
 from broker.processes.provisioning import register_all, topic_plan
 from broker.processes.release import run as run_release
-from broker.runtime import logs
 from broker.runtime.health import Health
 from broker.runtime.http_client import HttpClient
 from broker.runtime.memory import MemoryLog
@@ -104,7 +103,6 @@ class MemoryFleet:
 
     async def start(self) -> None:
         """Make topics and schemas, then run every part; raises ConfigurationError if one cannot."""
-        self._send_logs_to_file()
         settings = self._stage.settings
         catalogue = load_catalogue(settings.schemas_dir)
         book = load_book(settings.agreements_dir, catalogue)
@@ -151,12 +149,6 @@ class MemoryFleet:
             raise ConfigurationError("the broker is not ready in time") from error
         if self._task.done():
             raise ConfigurationError(f"the broker has ended: {_cause(self._task.exception())}")
-
-    def _send_logs_to_file(self) -> None:
-        # Kept open for the process's life: whoever still logs must have somewhere to log to.
-        file = (self._stage.logs / "broker.log").open("a", encoding="utf-8")
-        with contextlib.redirect_stderr(file):
-            logs.configure(self._stage.settings.log_level, process="demo")
 
 
 Fleet = ProcessFleet | MemoryFleet

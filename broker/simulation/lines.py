@@ -63,6 +63,16 @@ def state_words(case: Case) -> str:
     return _state(case).plain
 
 
+def why_held(reason: str) -> str:
+    """
+    Return the reason of a held route in words.
+
+    >>> why_held("needs-person"), why_held("no-agreement")
+    ('needs a person', 'no agreement')
+    """
+    return reason.replace("-", " ").replace("needs person", "needs a person")
+
+
 def shortened(text: str, cells: int) -> str:
     """
     Return a text that fits.
@@ -88,8 +98,8 @@ def _head(case: Case) -> Text:
 
 def _held(disclosures: Sequence[Native]) -> str:
     held = {each["recipient"]: each["reason"] for each in disclosures if each["outcome"] == "held"}
-    words_of = (f"{name_of(party)}: held, {why.replace('-', ' ')}" for party, why in held.items())
-    return "  ".join(sorted(words_of))
+    texts = (f"{name_of(party)}: held, {why_held(reason)}" for party, reason in held.items())
+    return "  ".join(sorted(texts))
 
 
 def _state(case: Case) -> Text:
@@ -98,7 +108,9 @@ def _state(case: Case) -> Text:
         return Text("its making has not been read")
     if state.stage in (Stage.ACCEPTED, Stage.CLOSED) and state.accepted_at:
         took = span(state.accepted_at - state.made_at)
-        return Text(f"accepted by {_who(state)} in {took}", "green")
+        by_phone = case.last("referral_accepted") is None
+        how = "taken over by phone by" if by_phone else "accepted by"
+        return Text(f"{how} {_who(state)} in {took}", "green")
     flags = "".join(f" [{flag}]" for flag in sorted(state.flags - {Flag.AFTER_CLOSE}))
     return Text(_unaccepted(case, state) + flags, "yellow")
 

@@ -15,9 +15,9 @@ import orjson
 
 from broker.domain.errors import TransportError
 from broker.runtime.http_client import HttpClient
+from broker.simulation import cad
 from broker.simulation.traffic import Document
 
-PATH = "/v1/referrals"
 UNREACHED = "not reached"
 
 
@@ -60,21 +60,41 @@ def percentile(seconds: Iterable[float], share: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as it is posted."""
+
+    path: str
+    media_type: str
+    body: bytes
+
+
+def as_json(document: Document) -> Message:
+    """Return a referral as canonical JSON."""
+    return Message(path="/v1/referrals", media_type="application/json", body=orjson.dumps(document))
+
+
+def as_cad(document: Document) -> Message:
+    """Return a referral as a control room's own export of one row."""
+    body = cad.export([cad.row_of(document)])
+    return Message(path=cad.PATH, media_type=cad.MEDIA_TYPE, body=body)
+
+
 async def post_all(
     client: HttpClient,
     key: str,
-    documents: Iterable[Document],
+    messages: Iterable[Message],
     *,
     rate: float,
     told: Callable[[Tally], None],
 ) -> Tally:
     """
-    Post every document, *rate* of them a second, and wait for all answers.
+    Post every message, *rate* of them a second, and wait for all answers.
 
     Args:
         client: Of the intake's address.
         key: API key of the sending party.
-        documents: What to post; ends when they end.
+        messages: What to post; ends when they end.
         rate: Postings a second.
         told: Called about once a second with the tally so far.
     """
@@ -83,22 +103,21 @@ async def post_all(
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(_tell(tally, told))
         posts = []
-        for number, document in enumerate(documents):
+        for number, message in enumerate(messages):
             await asyncio.sleep(began + number / rate - time.monotonic())
             tally.posted += 1
-            posts.append(group.create_task(_post(client, key, document, tally)))
+            posts.append(group.create_task(_post(client, key, message, tally)))
         await asyncio.gather(*posts)
         watching.cancel()
     tally.elapsed_s = time.monotonic() - began
     return tally
 
 
-async def _post(client: HttpClient, key: str, document: Document, tally: Tally) -> None:
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    body = orjson.dumps(document)
+async def _post(client: HttpClient, key: str, message: Message, tally: Tally) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": message.media_type}
     began = time.monotonic()
     try:
-        answer = await client.exchange("POST", PATH, headers=headers, body=body)
+        answer = await client.exchange("POST", message.path, headers=headers, body=message.body)
     except TransportError:
         tally.refused[UNREACHED] += 1
         return
@@ -107,7 +126,8 @@ async def _post(client: HttpClient, key: str, document: Document, tally: Tally) 
         return
     tally.accepted += 1
     tally.latencies_s.append(time.monotonic() - began)
-    tally.event_ids.append(orjson.loads(answer.body)["event_id"])
+    found = orjson.loads(answer.body)
+    tally.event_ids += [each["event_id"] for each in found.get("receipts") or [found]]
 
 
 async def _tell(tally: Tally, told: Callable[[Tally], None]) -> None:

@@ -22,12 +22,13 @@ from broker.simulation.lines import case_lines
 from broker.simulation.play import Played, Player
 from broker.simulation.progress import Progress
 from broker.simulation.scenarios import Scenario
-from broker.simulation.screen import board
+from broker.simulation.screen import NARROW, board
 from broker.simulation.witness import Witness
 
 PER_SECOND: Final = 5
 LINES_EACH: Final = 2
-"""A referral takes so many at least; only the newest that fit are rewritten in place."""
+LINES_EACH_NARROW: Final = 3
+"""Most lines a referral takes; only the newest that fit are rewritten in place."""
 
 TOLD: Final = frozenset(
     {Stage.ACCEPTED, Stage.DECLINED, Stage.CLOSED, Stage.TAKEN_BACK, Stage.WITHDRAWN}
@@ -85,7 +86,8 @@ def _screen(console: Console, performance: Performance) -> AbstractContextManage
         return nullcontext()
 
     def render() -> RenderableType:
-        newest = max(1, (console.height - 3) // LINES_EACH)
+        each = LINES_EACH if console.width >= NARROW else LINES_EACH_NARROW
+        newest = max(1, (console.height - 2) // each)
         return board(
             performance.chronicle,
             performance.titles,
@@ -98,7 +100,8 @@ def _screen(console: Console, performance: Performance) -> AbstractContextManage
         console=console,
         get_renderable=render,
         refresh_per_second=PER_SECOND,
-        vertical_overflow="ellipsis",
+        vertical_overflow="crop",
+        transient=True,
     )
 
 

@@ -19,7 +19,7 @@ from broker.simulation.cast import name_of
 from broker.simulation.checks import Check
 from broker.simulation.chronicle import Case, Chronicle, Native, ViewSeen
 from broker.simulation.comparison import Got, Row, desk_number, field_words, group_words
-from broker.simulation.lines import case_lines
+from broker.simulation.lines import case_lines, why_held
 from broker.simulation.reconcile import Counts
 from broker.simulation.scenarios import Scenario
 from broker.simulation.words import london_day, text_at
@@ -91,19 +91,17 @@ def told_back(views: Sequence[ViewSeen], case: Case) -> RenderableType:
 
 def record(disclosures: Sequence[Native], chains: str, width: int) -> RenderableType:
     """Return the disclosure records of a referral, and whether the chain holds."""
-    columns = [
-        name for name in _RECORD_COLUMNS if width >= NARROW or name not in ("fields", "basis")
-    ]
-    table = Table(title="On the disclosure record", expand=True, show_lines=True, **_TITLE)
-    for name in columns:
-        table.add_column(name, **_RECORD_COLUMNS[name])
-    for each in disclosures:
-        cells = _record_cells(each)
-        table.add_row(*(cells[name] for name in columns))
     good = "verified" in chains
-    return Group(
-        table, Text(f"{'✓' if good else '✗'} {chains}", "bold green" if good else "bold red")
-    )
+    verdict = Text(f"{'✓' if good else '✗'} {chains}", "bold green" if good else "bold red")
+    if width < NARROW:
+        lines = [_record_line(each) for each in disclosures]
+        return Group(Text("On the disclosure record", "bold"), *lines, verdict)
+    table = Table(title="On the disclosure record", expand=True, show_lines=True, **_TITLE)
+    for name, options in _RECORD_COLUMNS.items():
+        table.add_column(name, **options)
+    for each in disclosures:
+        table.add_row(*_record_cells(each).values())
+    return Group(table, verdict)
 
 
 def heading(words: str) -> Rule:
@@ -243,7 +241,7 @@ def _kept_back(event: Native, view: ViewSeen) -> str:
 
 def _record_cells(each: Native) -> dict[str, str]:
     plan = each["plan"]
-    reason = f": {each['reason'].replace('-', ' ')}" if each["reason"] else ""
+    reason = f": {why_held(each['reason'])}" if each["reason"] else ""
     return {
         "event": each["event_type"].removeprefix("referral_"),
         "to": name_of(each["recipient"]),
@@ -254,6 +252,17 @@ def _record_cells(each: Native) -> dict[str, str]:
         "basis": ", ".join(_articles(plan["basis"])) if plan else "",
         "held back by": ", ".join(_clauses(plan)) if plan else "",
     }
+
+
+def _record_line(each: Native) -> RenderableType:
+    cells = _record_cells(each)
+    line = Text()
+    line.append(f"{cells['event']} → {cells['to']}", "bold")
+    line.append(f", for {cells['for']}: {cells['outcome']}; {cells['fields']}\n")
+    line.append(
+        f"{cells['agreement']}; {cells['basis']}; held back by {cells['held back by']}", "dim"
+    )
+    return Padding(line, (0, 0, 0, 2))
 
 
 def _agreement(plan: Native) -> str:

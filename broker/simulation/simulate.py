@@ -18,7 +18,7 @@ from rich.table import Table
 from broker.domain.errors import ConfigurationError
 from broker.runtime.http_client import HttpClient
 from broker.runtime.settings import load_settings
-from broker.simulation.load import Tally, post_all
+from broker.simulation.load import Tally, as_cad, as_json, post_all
 from broker.simulation.traffic import Document, referrals
 
 KEY_VARIABLE: Final = "CRISIS_API_KEY"
@@ -30,7 +30,9 @@ def print_traffic(*, rate: float, for_s: float, seed: int) -> None:
         sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
 
 
-def post_traffic(*, rate: float, for_s: float, seed: int, url: str, key_file: Path | None) -> bool:
+def post_traffic(
+    *, rate: float, for_s: float, seed: int, url: str, key_file: Path | None, as_export: bool
+) -> bool:
     """
     Post traffic to *url* (empty: this installation's intake) and show how it went.
 
@@ -46,8 +48,9 @@ def post_traffic(*, rate: float, for_s: float, seed: int, url: str, key_file: Pa
 
     async def work() -> Tally:
         async with HttpClient(address, max_connections=256) as client:
-            documents = _documents(rate, for_s, seed)
-            return await post_all(client, key, documents, rate=rate, told=_tell(console))
+            written = as_cad if as_export else as_json
+            messages = (written(document) for document in _documents(rate, for_s, seed))
+            return await post_all(client, key, messages, rate=rate, told=_tell(console))
 
     tally = asyncio.run(work())
     console.print(summary(tally))

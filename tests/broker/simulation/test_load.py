@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from broker.runtime.http_client import HttpClient
 from broker.runtime.http_server import serve
-from broker.simulation.load import UNREACHED, Tally, percentile, post_all
+from broker.simulation.load import UNREACHED, Tally, as_json, percentile, post_all
 from broker.simulation.traffic import referrals
 
 
@@ -27,7 +27,7 @@ async def post_to(app: Starlette, count: int) -> Tally:
     )
     try:
         async with HttpClient(f"http://127.0.0.1:{await started}") as client:
-            some = islice(referrals(1), count)
+            some = map(as_json, islice(referrals(1), count))
             return await post_all(client, "crk_invented", some, rate=1000, told=quiet)
     finally:
         stop.set()
@@ -64,7 +64,9 @@ async def test_every_answer_is_counted_once() -> None:
 async def test_an_intake_that_is_away_is_counted_too() -> None:
     """Nothing ends because a server is not there."""
     async with HttpClient("http://127.0.0.1:9") as client:
-        tally = await post_all(client, "crk_x", islice(referrals(1), 3), rate=1000, told=quiet)
+        tally = await post_all(
+            client, "crk_x", map(as_json, islice(referrals(1), 3)), rate=1000, told=quiet
+        )
 
     assert dict(tally.refused) == {UNREACHED: 3}
 
