@@ -124,6 +124,7 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
     health.add("group", lambda: None if membership.healthy else "the group does not hear us")
     health.add("partitions", release.not_working)
     log.info("releasing", topic=events_topic(settings.namespace))
+    compiling = asyncio.create_task(site.lanes.make_all())
     try:
         while not stop.is_set():
             if (defect := release.failed()) is not None:
@@ -133,5 +134,6 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
             except TimeoutError:
                 continue
     finally:
+        compiling.cancel()
         await release.aclose()
         await membership.aclose()

@@ -5,6 +5,7 @@ A lane is made once for each (writer schema, sender, recipient, purpose, facts) 
 copies bytes. Making one asks the registry for the view's schema id; applying one asks nobody.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from broker.domain.errors import UnknownSchemaError
 from broker.runtime.topics import release_topic
 
 NO_PLAN = encode_plan(None)
+
+PlanKey = tuple[str, int, str, str, str, frozenset[str]]
+"""`Plan.key`."""
 
 LaneKey = tuple[str, str, str, str, frozenset[str]]
 """Event type, sender, recipient, purpose, facts."""
@@ -73,6 +77,7 @@ class Lanes:
         self._registry = registry
         self._namespace = namespace
         self._lanes: dict[LaneKey, Lane] = {}
+        self._compiled: dict[tuple[str, *PlanKey], Lane] = {}
         self._manifest_schema = catalogue.type_schema("crisis.types.Manifest")
 
     def get(self, key: LaneKey) -> Lane | None:
@@ -87,19 +92,38 @@ class Lanes:
             lane = Lane(topic="", why_held="no-agreement")
         else:
             plan = self._book.plan(sender, recipient, purpose, event, facts)
-            lane = await self._compile(plan, event)
+            lane = await self._lane_of(sender, plan, event)
         self._lanes[key] = lane
         return lane
+
+    async def make_all(self) -> None:
+        """Compile every plan there can be, so that no referral waits for it."""
+        for route in self._book.routes():
+            for event in self._catalogue.events.values():
+                for plan in self._book.plans(*route, event):
+                    await self._lane_of(route.sender, plan, event)
 
     def forget_held(self) -> None:
         """Drop what could not be released, so that the next look asks again."""
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.why_held}
 
+    async def _lane_of(self, sender: str, plan: Plan, event: EventSchema) -> Lane:
+        # Facts that the agreement does not name make no difference: most keys share a lane.
+        key = (sender, *plan.key)
+        lane = self._compiled.get(key)
+        if lane is None:
+            lane = await self._compile(plan, event)
+            if not lane.why_held:
+                self._compiled[key] = lane
+        return lane
+
     async def _compile(self, plan: Plan, event: EventSchema) -> Lane:
         encoded_plan = encode_plan(describe(plan))
         if plan.held_because:
             return Lane(topic="", why_held=plan.held_because, encoded_plan=encoded_plan)
-        codec = compile_view(event, plan.released, recipient=plan.recipient, purpose=plan.purpose)
+        codec = await asyncio.to_thread(
+            compile_view, event, plan.released, recipient=plan.recipient, purpose=plan.purpose
+        )
         topic = release_topic(self._namespace, plan.recipient, plan.purpose)
         try:
             schema_id = await self._registry.id_of(view_subject(topic, codec.schema), codec.schema)

@@ -336,3 +336,17 @@ async def redrive(found):
     await worker._take_over("assigned")
     await worker._retry_held()
     await worker._let_go()
+
+
+async def test_no_referral_waits_for_its_lane_to_be_compiled(here, monkeypatch):
+    """Once every plan is compiled, the first referral of a kind finds its lane ready."""
+    await here.site.lanes.make_all()
+
+    def unexpected(*_):
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(here.site.lanes, "_compile", unexpected)
+    await here.put(here.event(example("referral_made.detained_at_seventeen", routes=[route()])))
+    await here.work(until=1)
+
+    assert len(await here.views()) == 1
