@@ -31,6 +31,7 @@ from broker.processes.intake_preview import Preview
 from broker.processes.intake_reading import DraftReader
 from broker.processes.intake_service import Intake
 from broker.processes.intake_standing import Standings
+from broker.runtime import metrics
 from broker.runtime.clock import utc_now
 from broker.runtime.health import Health
 from broker.runtime.http_server import serve
@@ -57,6 +58,7 @@ class Process:
 
     def __init__(self, settings: Settings, kafka: Log, schema_ids: dict[str, int]) -> None:
         self.settings = settings
+        self.disk_trouble: str | None = None
         catalogue = load_catalogue(settings.schemas_dir)
         book = load_book(settings.agreements_dir, catalogue)
         state = settings.state_dir / "intake"
@@ -123,11 +125,17 @@ class Process:
         """Measure the backlog and overwrite what has been kept long enough."""
         purged_at = -PURGE_S
         while not stop.is_set():
-            self.forwarder.measure()
+            self.disk_trouble = await self.outbox.check(utc_now())
+            self._measure()
             if time.monotonic() - purged_at >= PURGE_S:
                 purged_at = time.monotonic()
                 await self._purge()
             await wait_or_stop(stop, MEASURE_S)
+
+    def _measure(self) -> None:
+        self.forwarder.measure()
+        metrics.KAFKA_AWAY.set(self.forwarder.trouble() is not None)
+        metrics.DISCLOSURES_UNREAD.set(not self.index.is_following)
 
     async def _purge(self) -> None:
         now, intake = utc_now(), self.settings.intake
@@ -215,11 +223,8 @@ async def _process(
     process = Process(settings, kafka, schema_ids)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(process.aclose)
-        health.add("forwarding", process.forwarder.trouble)
-        health.add(
-            "disclosures",
-            lambda: None if process.index.is_following else "disclosures are not being followed",
-        )
+        # Kafka plays no part here: whoever takes intake out of service for that turns callers away.
+        health.add("disk", lambda: process.disk_trouble)
         yield process
 
 

@@ -43,6 +43,14 @@ UNAUTHENTICATED = Counter(
     "Callers not recognised, by reason. Steady: a partner's key or token is wrong. Burst: probing.",
     ("reason",),
 )
+KAFKA_AWAY = Gauge(
+    "crisis_intake_kafka_away",
+    "1 while accepted events stay on disk because Kafka is away or refuses some. Look at Kafka.",
+)
+DISCLOSURES_UNREAD = Gauge(
+    "crisis_intake_disclosures_unread",
+    "1 while intake cannot read who received what: answers of recipients it does not know get 503.",
+)
 RATE_OVERDRAWN = Counter(
     "crisis_intake_rate_overdrawn_total",
     "Immediate referrals accepted beyond a party's rate and reserve. Ask the party what happened.",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from broker.domain.errors import TransportError
 from broker.domain.findings import Finding, Severity
 from broker.runtime.sqlite import Connection, Store
 
@@ -50,7 +51,11 @@ CREATE TABLE IF NOT EXISTS routes (
     purpose TEXT NOT NULL,
     PRIMARY KEY (referral_id, party, recipient, purpose)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS receipts_by_age ON receipts (accepted_us);
+CREATE TABLE IF NOT EXISTS pulse (only INTEGER PRIMARY KEY CHECK (only = 1), checked_us INTEGER);
 """
+PURGE_AT_ONCE = 500
+"""Purging in small transactions never makes a referral wait long."""
 
 MADE = "referral_made"
 
@@ -205,26 +210,31 @@ class Outbox:
 
         return await self.store.read(work)
 
+    async def check(self, at: datetime) -> str | None:
+        """Try the disk; return why it does not take anything, None if it does."""
+
+        def work(connection: Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO pulse VALUES (1, ?)", (_micros(at),))
+
+        try:
+            await self.store.write(work)
+        except TransportError as error:
+            return str(error)
+        return None
+
     async def purge(self, *, payload_before: datetime, receipts_before: datetime) -> int:
         """Overwrite payload handed over, and forget receipts accepted, before given times."""
-
-        def work(connection: Connection) -> int:
-            purged = connection.execute(
-                "DELETE FROM entries WHERE handed_us < ?", (_micros(payload_before),)
-            ).rowcount
-            connection.execute(
-                "DELETE FROM receipts WHERE accepted_us < ?"
-                " AND event_id NOT IN (SELECT event_id FROM entries)",
-                (_micros(receipts_before),),
-            )
-            connection.execute(
-                "DELETE FROM routes WHERE referral_id NOT IN (SELECT referral_id FROM receipts)"
-            )
-            return purged
-
-        purged = await self.store.write(work)
+        count = 0
+        while purged := await self.store.write(
+            lambda connection: _purge_payload(connection, _micros(payload_before))
+        ):
+            count += purged
+        while await self.store.write(
+            lambda connection: _purge_receipts(connection, _micros(receipts_before))
+        ):
+            pass
         await self.store.checkpoint()
-        return purged
+        return count
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -315,6 +325,30 @@ def _waiting(connection: Connection, after: int) -> list[Waiting]:
         )
         for place, event_id, referral_id, priority, accepted_us in rows
     ]
+
+
+def _purge_payload(connection: Connection, before_us: int) -> int:
+    return connection.execute(
+        "DELETE FROM entries WHERE place IN"
+        " (SELECT place FROM entries WHERE handed_us < ? LIMIT ?)",
+        (before_us, PURGE_AT_ONCE),
+    ).rowcount
+
+
+def _purge_receipts(connection: Connection, before_us: int) -> int:
+    old = connection.execute(
+        "SELECT event_id, referral_id FROM receipts WHERE accepted_us < ? AND NOT EXISTS"
+        " (SELECT 1 FROM entries WHERE entries.event_id = receipts.event_id) LIMIT ?",
+        (before_us, PURGE_AT_ONCE),
+    ).fetchall()
+    for event_id, referral_id in old:
+        connection.execute("DELETE FROM receipts WHERE event_id = ?", (event_id,))
+        connection.execute(
+            "DELETE FROM routes WHERE referral_id = ?1 AND NOT EXISTS"
+            " (SELECT 1 FROM receipts WHERE referral_id = ?1)",
+            (referral_id,),
+        )
+    return len(old)
 
 
 def _write_findings(findings: Iterable[Finding]) -> str:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
 
 from broker.codec import wire
 from broker.domain import ids
+from broker.processes.intake_api import _on_validation
+from broker.runtime.limits import RateLimits
 from tests.broker.processes.intake_site import (
     IDS,
     SECRET,
@@ -339,3 +343,41 @@ async def test_answers_are_not_sent_like_referrals(site: IntakeSite) -> None:
 
     assert response.status_code == 422
     assert "/events" in response.json()["errors"][0]["rule"]
+
+
+async def test_a_flood_of_routine_referrals_is_slowed_an_immediate_one_is_not(
+    tmp_path: Path,
+) -> None:
+    """429 says when to come back; the immediate referral of the same party goes through."""
+    async with intake_site(tmp_path, rates=RateLimits(3, lambda: 0.0)) as site:
+        routine = {"scheme": "ukmhts", "version": "1", "code": "F"}
+        answers = [
+            await site.send(referral(reference=f"R-{number}", urgency=routine))
+            for number in range(4)
+        ]
+        immediate = {"scheme": "ukmhts", "version": "1", "code": "A"}
+        urgent = await site.send(referral(reference="I-1", urgency=immediate))
+
+    assert [response.status_code for response in answers] == [202, 202, 202, 429]
+    assert answers[3].headers["Retry-After"] == "20"
+    assert urgent.status_code == 202
+
+
+async def test_without_a_known_caller_nothing_is_read(site: IntakeSite) -> None:
+    """Every address but the explanations asks who is calling."""
+    for path in ("/v1/referrals", "/v1/preview", "/v1/referrals/cad_mapping"):
+        response = await site.client.post(path, content=b"{")
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await site.client.get("/v1/receipts/x")).status_code == 401
+
+
+async def test_what_the_framework_finds_wrong_is_named_without_its_value() -> None:
+    """Its own text would repeat the value."""
+    error = RequestValidationError(
+        [{"loc": ("query", "to"), "type": "list_type", "msg": "CANARY", "input": "CANARY"}]
+    )
+    response = await _on_validation(Request({"type": "http"}), error)
+
+    assert b"CANARY" not in response.body
+    assert b'"query.to"' in response.body

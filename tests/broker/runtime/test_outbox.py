@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.domain.errors import TransportError
 from broker.domain.findings import Finding, Severity
 from broker.runtime.outbox import Conflict, Entry, Outbox, Receipt, State
+from broker.runtime.sqlite import Connection
 
 NOW = datetime(2026, 11, 22, 14, 2, 11, 5, tzinfo=UTC)
 FINDING = Finding(
@@ -172,6 +174,38 @@ async def test_receipts_and_addressees_are_forgotten_at_last(outbox: Outbox) -> 
 
     assert await outbox.receipt("midshire-police", f"{1:032x}") is None
     assert await outbox.routes_of(f"{1001:032x}", "midshire-police") == set()
+
+
+async def test_purging_in_small_steps_leaves_nothing_behind(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are due, all are purged."""
+    monkeypatch.setattr("broker.runtime.outbox.PURGE_AT_ONCE", 3)
+    await outbox.accept([entry(number) for number in range(1, 11)])
+    for number in range(1, 11):
+        await outbox.hand_over(f"{number:032x}", NOW)
+    late = NOW + timedelta(days=31)
+
+    assert await outbox.purge(payload_before=late, receipts_before=late) == 10
+    assert await outbox.receipt("midshire-police", f"{10:032x}") is None
+
+
+async def test_the_disk_can_be_tried(outbox: Outbox) -> None:
+    """What is wrong with the disk is named before a referral meets it, and so is its recovery."""
+
+    def shrink(connection: Connection) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}")
+        connection.execute("CREATE TABLE large AS SELECT zeroblob(100000) AS blob")
+
+    healthy = await outbox.check(NOW)
+    with pytest.raises(TransportError):
+        await outbox.store.write(shrink)
+    again = await outbox.check(NOW)
+    await outbox.aclose()
+
+    assert (healthy, again) == (None, None)
+    assert "closed" in str(await outbox.check(NOW))
 
 
 def stored_bytes(folder: Path) -> bytes:
