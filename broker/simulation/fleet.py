@@ -25,7 +25,7 @@ from broker.runtime.open_log import open_log
 from broker.runtime.parties import load_parties
 from broker.simulation.stage import Stage, free_port
 
-START_S: Final = 90.0
+START_S: Final = 180.0
 STOP_S: Final = 20.0
 LOOK_S: Final = 0.1
 

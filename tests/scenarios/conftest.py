@@ -34,15 +34,19 @@ class Run:
         return [each for each in views if (each["referral_id"], each["recipient"]) == wanted]
 
 
+def clean_environment() -> dict[str, str]:
+    """Return our environment without a Kafka or Java that a test did not ask for."""
+    ours = {"KAFKA_BOOTSTRAP_SERVERS", "FORCE_COLOR"}
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
 @pytest.fixture(scope="session")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
     """Play scenarios with `crisis-broker demo --once --json`."""
 
-    def run(*arguments: str, bootstrap: str = "") -> Run:
+    def run(*arguments: str, bootstrap: str = "", **variables: str) -> Run:
         folder = tmp_path_factory.mktemp("demo")
-        environment = {
-            name: value for name, value in os.environ.items() if name != "KAFKA_BOOTSTRAP_SERVERS"
-        }
+        environment = clean_environment() | variables
         if bootstrap:
             environment["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap
         done = subprocess.run(
