@@ -7,7 +7,6 @@ whatever else it meets is a doubt, and doubts are for the slow twin (`broker.cod
 read or to refuse. So the fast way can be short, and what it accepts is certain.
 """
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,8 +41,8 @@ class Projection:
             return None
 
 
-DOUBTS = (steps.Doubt, Misfit, IndexError, struct.error, UnicodeDecodeError)
-"""IndexError and struct.error are reading past the end."""
+DOUBTS = (steps.Doubt, Misfit, IndexError, UnicodeDecodeError)
+"""IndexError is reading past the end."""
 
 _NAMES = {
     "CONTINUES": steps.CONTINUES,

@@ -51,7 +51,7 @@ class _Copier:
     def write(self, selection: Fields) -> None:
         source, event = self._source, self._tree.root
         with source.block("def project(d, p):"):
-            source.line("a = t = p")
+            source.line("a = t = p; last = len(d) - 8")
             source.line('occurred_at = b""')
             self._envelope(event)
             source.line('out = b""')

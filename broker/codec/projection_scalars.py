@@ -58,7 +58,7 @@ class Scalars:
         source = self._source
         source.check_text()
         usual = "n & CONTINUES == SEVEN_CONTINUE and d[p + 7]"
-        source.line("n, = eight_bytes(d, p)")
+        source.line("n = eight_bytes(d, p)[0] if p <= last else 0")
         source.line(f"p = t = p + 8 if {usual} else after_timestamp(d, p)")
 
     def enum(self, enum: Enum) -> None:

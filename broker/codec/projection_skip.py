@@ -127,7 +127,7 @@ class Skipper:
             source.is_run_open = source.has_text = False
             with source.block(f"def {self._functions[record]}(d, p, level):"):
                 source.doubt_if(f"level >= {MAX_DEPTH}")
-                source.line("t = p")
+                source.line("t = p; last = len(d) - 8")
                 self._fields(record, Level("level", 0))
                 source.check_text()
                 source.line("return p")

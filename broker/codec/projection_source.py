@@ -3,7 +3,8 @@ Writes the source text of a projection and keeps count of what holds at each lin
 
 The generated code reads `d` at `p`. Bytes from `a` on are released and not yet copied to `out`, if a
 run is open. Bytes from `t` on have not been checked for valid UTF-8; up to `p` they hold nothing but
-texts and single bytes below 0x80, so that one check of all of them is a check of each text.
+texts and single bytes below 0x80, so that one check of all of them is a check of each text. Up to
+`last`, eight bytes can be read at once.
 """
 
 from collections.abc import Iterator

@@ -234,6 +234,14 @@ def test_a_recursive_leaf_is_walked_to_its_end() -> None:
     assert body(withheld, data + TWO) == ONE + TWO
 
 
+@pytest.mark.parametrize("micros", [0, -1, 1_795_358_531_123_456, -62_135_596_800_000_000])
+def test_a_time_may_end_an_event(micros: int) -> None:
+    """A time of few bytes is read, also where no eight bytes are left."""
+    view = compiled(["x"], x=TIME)
+
+    assert body(view, long_bytes(micros)) == ONE + long_bytes(micros)
+
+
 def deep_tree(depth: int) -> bytes:
     """A tree of one branch."""
     return (text_bytes("t") + ONE + ONE) * depth + text_bytes("t") + NULL + NULL * depth
@@ -301,9 +309,24 @@ def test_broken_bytes_are_refused_wherever_they_stand(
     type_: Any, data: bytes, *, is_released: bool
 ) -> None:
     """A withheld field is checked like a released one, by both ways."""
-    view = compiled(["x"] if is_released else ["y"], x=type_, y=nullable("int"))
+    # What is broken comes last, so that nothing else can be wrong.
+    view = compiled(["x"] if is_released else ["y"], y=nullable("int"), x=type_)
 
-    assert refusal(view, data)
+    assert refusal(view, NULL + data)
+
+
+@pytest.mark.parametrize("is_released", [True, False], ids=["released", "withheld"])
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_every_text_of_an_array_is_checked(wrong: int, *, is_released: bool) -> None:
+    """Times between texts, which are no text, hide none of them."""
+    item = record("Item", leaf=True, at=TIME, text="string")
+    view = compiled(["l"] if is_released else ["y"], y=nullable("int"), l=array(item))
+    texts = [b"\x02\xff" if number == wrong else text_bytes("x") for number in range(3)]
+    time = long_bytes(1_795_358_531_123_456)
+
+    said = refusal(view, NULL + b"\x06" + b"".join(time + text for text in texts) + NULL)
+
+    assert said == f"not valid UTF-8 @ $.l[{wrong}].text"
 
 
 def test_bytes_behind_an_event_are_refused() -> None:
