@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker import __version__
+from broker.domain.clauses import Party
 from broker.domain.errors import MalformedMessageError, TransportError
 from broker.processes.intake_answers import (
     answer_many,
@@ -42,6 +43,7 @@ from broker.processes.intake_models import (
 from broker.processes.intake_preview import Preview
 from broker.processes.intake_reading import Intent
 from broker.processes.intake_service import Answer, Intake, most_urgent
+from broker.runtime.offload import compute
 from broker.runtime.problems import MEDIA_TYPE, PROBLEMS, Code, Problem, ProblemError, refuse
 from connectors.contract import Inbound
 
@@ -141,8 +143,8 @@ def _sending(site: Site) -> APIRouter:
         """Send a referral, or its sender's update, withdrawal or taking back, by reference."""
         caller = await site.door.caller(request)
         body = await site.door.body(request, must_be_json=True)
-        inbounds = _one(site.formats.translate("canonical_json", body, caller, ()))
-        intent = Intent(party=caller, key=idempotency_key(request))
+        inbounds = _one(await _translate(site, "canonical_json", body, caller))
+        intent = Intent(party=caller, key=idempotency_key(request), size=len(body))
         return answer_one(await _take(site, inbounds, intent))
 
     @router.post(
@@ -158,8 +160,13 @@ def _sending(site: Site) -> APIRouter:
         body = await site.door.body(request, must_be_json=True)
         if not _ID.fullmatch(referral_id):
             raise refuse(Code.FORBIDDEN, "path", "not a referral that is yours to answer")
-        inbounds = _one(site.formats.translate("canonical_json", body, caller, ()))
-        intent = Intent(party=caller, key=idempotency_key(request), referral_id=referral_id)
+        inbounds = _one(await _translate(site, "canonical_json", body, caller))
+        intent = Intent(
+            party=caller,
+            key=idempotency_key(request),
+            referral_id=referral_id,
+            size=len(body),
+        )
         return answer_one(await _take(site, inbounds, intent))
 
     @router.post(
@@ -179,8 +186,8 @@ def _sending(site: Site) -> APIRouter:
         """Send a message in an agency's own format; it may hold several events."""
         caller = await site.door.caller(request)
         body = await site.door.body(request, must_be_json=False)
-        inbounds = site.formats.translate(format, body, caller, to)
-        intent = Intent(party=caller, key=idempotency_key(request))
+        inbounds = await _translate(site, format, body, caller, to)
+        intent = Intent(party=caller, key=idempotency_key(request), size=len(body))
         return answer_many(await _take(site, inbounds, intent))
 
     return router
@@ -199,9 +206,10 @@ def _looking(site: Site) -> APIRouter:
         """See what every addressee would see; nothing is stored or sent."""
         caller = await site.door.caller(request)
         body = await site.door.body(request, must_be_json=True)
-        (inbound,) = _one(site.formats.translate("canonical_json", body, caller, ()))
+        (inbound,) = _one(await _translate(site, "canonical_json", body, caller))
         site.door.rates.admit(caller.id, "routine")
-        draft = await site.intake.reader.read(inbound, Intent(party=caller))
+        intent = Intent(party=caller, size=len(body))
+        draft = await site.intake.reader.read(inbound, intent)
         if isinstance(draft, Problem):
             return answer_problem(draft)
         # Compiling a view takes tens of milliseconds: not while a referral waits to be stored.
@@ -235,6 +243,12 @@ def _explaining() -> APIRouter:
         return JSONResponse(Problem(code=Code(code)).document())
 
     return router
+
+
+async def _translate(
+    site: Site, name: str, body: bytes, caller: Party, to: Sequence[str] = ()
+) -> list[Inbound]:
+    return await compute(site.formats.translate, len(body), name, body, caller, to)
 
 
 async def _take(site: Site, inbounds: Sequence[Inbound], intent: Intent) -> Answer:

@@ -41,6 +41,7 @@ class Draft:
         digest: Keyed digest of what was sent.
         routes: Native `crisis.types.Route` records, those of the sender and those added.
         findings: Everything noticed.
+        size: Bytes of the message it came in.
     """
 
     parsed: ParsedDocument
@@ -50,6 +51,7 @@ class Draft:
     digest: bytes
     routes: Sequence[Mapping[str, Any]]
     findings: Sequence[Finding]
+    size: int = 0
 
 
 def content_digest(secret: bytes, document: Mapping[str, Any]) -> bytes:

@@ -21,6 +21,7 @@ from broker.domain.purposes import PURPOSES
 from broker.processes.intake_events import Draft, content_digest, derived_key
 from broker.processes.intake_standing import ANSWERS, Address, Standing, Standings
 from broker.runtime.clock import Clock
+from broker.runtime.offload import compute
 from broker.runtime.problems import Code, Problem, ProblemError, refuse
 from connectors.contract import Inbound
 
@@ -38,11 +39,13 @@ class Intent:
         party: Who is calling.
         referral_id: Of the address, for events of a referral that exists.
         key: The Idempotency-Key header.
+        size: Bytes of the whole message.
     """
 
     party: Party
     referral_id: str = ""
     key: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,9 @@ class DraftReader:
             return error.problem
 
     async def _read(self, inbound: Inbound, intent: Intent, index: int) -> Draft:
-        parsed = read_document(self.catalogue, inbound.document, self.limits)
+        parsed = await compute(
+            read_document, intent.size, self.catalogue, inbound.document, self.limits
+        )
         if parsed.environment != self.environment:
             raise refuse(
                 Code.WRONG_ENVIRONMENT, "$.environment", "not the environment of this installation"
@@ -100,6 +105,7 @@ class DraftReader:
             event_id=self._event_id(inbound, intent, index, digest),
             digest=digest,
             routes=routes,
+            size=intent.size,
             findings=(
                 *inbound.findings,
                 *parsed.findings,

@@ -12,6 +12,7 @@ from broker.processes.intake_events import Assembler, Draft
 from broker.processes.intake_reading import DraftReader, Intent
 from broker.runtime import metrics
 from broker.runtime.clock import Clock
+from broker.runtime.offload import compute
 from broker.runtime.outbox import Conflict, Entry, Outbox, Receipt
 from broker.runtime.problems import Code, Problem
 from broker.runtime.retry import RANKS
@@ -79,7 +80,7 @@ class Intake:
         entries: dict[int, tuple[Draft, Entry]] = {}
         for number, draft in enumerate(drafts):
             if isinstance(draft, Draft):
-                entry = self.assembler.entry(draft, self.clock())
+                entry = await compute(self.assembler.entry, draft.size, draft, self.clock())
                 if len(entry.value) > self.max_event_bytes:
                     problems[number] = _too_large(self.max_event_bytes)
                 else:

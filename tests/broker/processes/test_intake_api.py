@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -381,3 +382,24 @@ async def test_what_the_framework_finds_wrong_is_named_without_its_value() -> No
 
     assert b"CANARY" not in response.body
     assert b'"query.to"' in response.body
+
+
+async def test_a_large_referral_is_read_beside_the_loop(
+    site: IntakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Translating, reading and encoding a long log go to a thread; a small referral does not."""
+    threads: list[str] = []
+
+    async def to_thread(work: Any, *args: Any, **kwargs: Any) -> Any:
+        threads.append(work.__name__)
+        return work(*args, **kwargs)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    small = await site.send(referral())
+    after_small = list(threads)
+    body = {**referral()["body"], "incident": {"log": [{"text": "x" * 1000}] * 100}}
+    large = await site.send(referral(reference="MP-2", body=body))
+
+    assert (small.status_code, large.status_code) == (202, 202)
+    assert after_small == []
+    assert threads == ["translate", "read_document", "entry"]
