@@ -56,7 +56,7 @@ def deadline(rank: str, accepted_at: datetime) -> datetime:
     return accepted_at + timedelta(seconds=_backoff(rank).patience_s)
 
 
-def next_attempt(  # noqa: PLR0913 - every input of the decision is visible
+def next_attempt(
     *,
     rank: str,
     attempts: int,

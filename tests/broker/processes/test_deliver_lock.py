@@ -77,7 +77,12 @@ def test_internal_fields_of_the_envelope_are_too_many() -> None:
     wider = {**envelope["type"], "fields": [*envelope["type"]["fields"], facts]}
 
     with pytest.raises(OverSharedError, match=r"envelope\.facts"):
-        LOCK.check({**schema, "fields": [{**envelope, "type": wider}, *rest]}, 7, native(), PURPOSE)
+        LOCK.check(
+            {**schema, "fields": [{**envelope, "type": wider}, *rest]},
+            next(NUMBERS),
+            native(),
+            PURPOSE,
+        )
 
 
 def test_a_view_cut_for_another_purpose_is_on_the_wrong_lane() -> None:
@@ -85,7 +90,7 @@ def test_a_view_cut_for_another_purpose_is_on_the_wrong_lane() -> None:
     schema = cut(PLANS[0].released)
 
     with pytest.raises(OverSharedError, match=r"manifest\.purpose"):
-        LOCK.check(schema, 7, native(purpose="care-coordination"), PURPOSE)
+        LOCK.check(schema, next(NUMBERS), native(purpose="care-coordination"), PURPOSE)
 
 
 async def test_a_field_too_many_closes_the_lane_before_anything_leaves(tmp_path: Path) -> None:
