@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from broker.codec.canonical_json import read_document
 from broker.codec.catalogue import Catalogue, load_catalogue
 from broker.simulation.people import nhs_number, phone
-from broker.simulation.traffic import referrals
+from broker.simulation.traffic import BEGIN, referrals
 
 MANY = 1500
 
@@ -39,6 +40,17 @@ def test_no_two_referrals_share_a_reference() -> None:
     references = [document["reference"] for document in traffic()]
 
     assert len(set(references)) == len(references)
+
+
+def test_each_happens_after_the_one_before() -> None:
+    """Time passes at the rate asked for, so that nothing looks late that is not."""
+    every = timedelta(seconds=2)
+    times = [
+        datetime.fromisoformat(document["occurred_at"])
+        for document in islice(referrals(1, begin=BEGIN, every=every), 4)
+    ]
+
+    assert times == [BEGIN + number * every for number in range(4)]
 
 
 def test_intake_can_read_every_one_of_them(catalogue: Catalogue) -> None:
