@@ -11,8 +11,19 @@ import aiokafka.errors as kafka
 
 from broker.domain.errors import FencedError, OutcomeUnknownError, TransportError, UnwritableError
 
-FOREIGN = (kafka.KafkaError, kafka.ConsumerStoppedError, kafka.IllegalOperation, OSError)
-"""What aiokafka raises; a deadline of its own is a TimeoutError, which is an OSError."""
+FOREIGN = (
+    kafka.KafkaError,
+    kafka.ConsumerStoppedError,
+    kafka.IllegalOperation,
+    OSError,
+    AssertionError,
+)
+"""
+What aiokafka raises.
+
+A deadline of its own is a TimeoutError, which is an OSError. It asserts what an answer of the broker
+can break, such as that there are brokers: one that has just come back says there are none.
+"""
 
 FENCED = (kafka.ProducerFenced, kafka.InvalidProducerEpoch)
 """Another producer was opened with the same transactional id."""

@@ -26,6 +26,7 @@ What aiokafka 0.14 does that would hurt, and where it is kept from doing so.
 | asking for a topic makes it, on brokers that auto-create | `partition_count` forbids it | `test_asking_never_makes_a_topic` |
 | a missing topic is waited for, and blamed when the broker is away | `check_writable` | `test_nothing_opens_while_the_broker_is_away`, the contract |
 | a transaction right after another waits 20 ms | `BACKOFF_OVERRIDE` | `test_the_back_off_that_we_shorten_exists` |
+| a broker just back lists no brokers, which fails an assertion | it counts as any other error | `test_a_broker_that_knows_no_brokers_may_know_some_later` |
 | payload in DEBUG lines | `quieten_loggers` | `test_debug_logs_hold_no_payload` |
 | lz4 and gzip at their slowest level | no compression | `test_every_producer_is_idempotent` |
 | codecs are missing at run time | locked with the package | `test_every_codec_can_be_read` |
@@ -38,7 +39,8 @@ import logging
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 import aiokafka.errors
 import aiokafka.producer.sender
@@ -67,6 +69,8 @@ from tests.contracts.logs import PARTITIONS, PATIENCE_S, Holder, make_topic, rea
 
 NOWHERE = "127.0.0.1:1"
 
+T = TypeVar("T")
+
 
 @pytest.fixture
 async def log(kafka_bootstrap: str, namespace: str) -> AsyncIterator[KafkaLog]:
@@ -85,6 +89,16 @@ async def topic(kafka_bootstrap: str, namespace: str) -> str:
 def output(topic: str, value: bytes = b"v", number: int = 0) -> Output:
     """A record."""
     return Output(partition=Partition(topic, number), key=b"k", value=value)
+
+
+async def eventually(call: Callable[[], Awaitable[T]]) -> T:
+    """Try again for as long as the error says that it may succeed later, as every caller does."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await call()
+            except TransportError:
+                await asyncio.sleep(0.1)
 
 
 # --- errors
@@ -525,6 +539,23 @@ async def test_nothing_opens_while_the_broker_is_away() -> None:
 
 
 @pytest.mark.kafka
+async def test_a_broker_that_knows_no_brokers_may_know_some_later(
+    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just back, a broker may list none, not even itself; aiokafka asserts, we try again later."""
+    monkeypatch.setattr(AIOKafkaClient, "get_random_node", lambda _: None)
+
+    with pytest.raises(TransportError):
+        await log.open_transactional_producer("early")
+    with pytest.raises(TransportError):
+        await log.partitions("early")
+    monkeypatch.undo()
+
+    owner = await log.open_transactional_producer("early")
+    await owner.aclose()
+
+
+@pytest.mark.kafka
 @pytest.mark.crash
 async def test_a_silent_broker_stops_nobody(
     own_kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
@@ -567,8 +598,8 @@ async def test_a_silent_broker_stops_nobody(
         os.kill(own_kafka.pid, signal.SIGCONT)
     monkeypatch.undo()
 
-    await plain.send(output(topic, b"third"))
-    heir = await log.open_transactional_producer("owner")
+    await eventually(lambda: plain.send(output(topic, b"third")))
+    heir = await eventually(lambda: log.open_transactional_producer("owner"))
     await heir.commit([output(topic, b"last")], {}, "group")
     again = await log.open_reader([Partition(topic, 0)])
     values: list[bytes] = []
