@@ -13,6 +13,7 @@ from rich.console import Console
 from broker import __version__
 from broker.commands import (
     agreements,
+    deliver,
     demo,
     disclosures,
     doctor,
@@ -43,6 +44,7 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(agreements.app, name="agreements")
 app.add_typer(disclosures.app, name="disclosures")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deliver.app, name="deliver")
 app.command("setup")(setup.setup)
 app.command("run")(run.run)
 app.command("up")(up.up)

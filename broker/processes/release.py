@@ -38,6 +38,7 @@ class Release:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._workers: dict[int, tuple[asyncio.Task[None], asyncio.Event, PartitionWorker]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._owned: frozenset[int] = frozenset()
 
     async def assigned(self, partitions: frozenset[Partition]) -> None:
@@ -46,11 +47,17 @@ class Release:
         metrics.PARTITIONS_OWNED.set(len(self._owned))
         if not partitions:
             return
-        for number in list(self._workers):
-            task, stop, _ = self._workers[number]
-            if number not in self._owned:
-                stop.set()
-            if task.done() or number not in self._owned:
+        for number in self._workers.keys() - self._owned:
+            task, stop, _ = self._workers.pop(number)
+            stop.set()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        self.tend()
+
+    def tend(self) -> None:
+        """Start a worker for every partition that is ours and has none, or none any more."""
+        for number, (task, _, _) in list(self._workers.items()):
+            if task.done() and not task.cancelled() and task.exception() is None:
                 del self._workers[number]
         for number in sorted(self._owned - self._workers.keys()):
             stop = asyncio.Event()
@@ -77,7 +84,7 @@ class Release:
         """Let every worker finish its transaction; cut off those that cannot."""
         for _, stop, _ in self._workers.values():
             stop.set()
-        tasks = [task for task, _, _ in self._workers.values()]
+        tasks = [*self._leaving, *(task for task, _, _ in self._workers.values())]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_S)
             for task in late:
@@ -129,6 +136,7 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
         while not stop.is_set():
             if (defect := release.failed()) is not None:
                 raise defect
+            release.tend()
             try:
                 await asyncio.wait_for(stop.wait(), 1.0)
             except TimeoutError:

@@ -140,7 +140,7 @@ class PartitionWorker:
         records = await self._reader.fetch(FETCH_S, self._site.settings.max_batch)
         if records:
             await self._release(records)
-        elif self._state.held and self._site.clock() >= self._next_held_try:
+        if self._state.held and self._site.clock() >= self._next_held_try:
             await self._retry_held()
 
     async def _release(self, records: Sequence[Record]) -> None:
@@ -246,9 +246,8 @@ class PartitionWorker:
 
     def _forget_old(self) -> None:
         # Insertion order is time order: what is beyond any repeat falls off the front.
-        excess = len(self._state.seen) - MOST_SEEN
-        for event_id in list(self._state.seen)[: max(0, excess)]:
-            del self._state.seen[event_id]
+        for _ in range(len(self._state.seen) - MOST_SEEN):
+            del self._state.seen[next(iter(self._state.seen))]
 
     def _count(self, batch: Batch) -> None:
         for (recipient, purpose, outcome), group in groupby(sorted(batch.counts)):
