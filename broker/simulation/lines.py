@@ -108,9 +108,9 @@ def _state(case: Case) -> Text:
         return Text("its making has not been read")
     if state.stage in (Stage.ACCEPTED, Stage.CLOSED) and state.accepted_at:
         took = span(state.accepted_at - state.made_at)
-        by_phone = case.last("referral_accepted") is None
-        how = "taken over by phone by" if by_phone else "accepted by"
-        return Text(f"{how} {_who(state)} in {took}", "green")
+        if case.last("referral_accepted") is None:
+            return Text(f"taken over on the phone by {_who(state)}", "green")
+        return Text(f"accepted by {_who(state)} in {took}", "green")
     flags = "".join(f" [{flag}]" for flag in sorted(state.flags - {Flag.AFTER_CLOSE}))
     return Text(_unaccepted(case, state) + flags, "yellow")
 
