@@ -5,7 +5,7 @@ Runs one process: its log, its ops port, its work, and a clean stop within 20 se
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import structlog
@@ -43,7 +43,7 @@ def work_of(process: str) -> Work:
         from broker.processes.deliver import run as deliver
 
         return deliver
-    raise ConfigurationError(f"no such process, there are: {', '.join(PORTS)}")
+    raise ConfigurationError(f"no such process, there are: {', '.join(PORTS)} @ PROCESS")
 
 
 def main(process: str, settings: Settings) -> int:
@@ -59,6 +59,9 @@ def main(process: str, settings: Settings) -> int:
     except ConfigurationError as error:
         log.error("cannot start", rule=str(error))
         return 2
+    except BrokerError as error:
+        log.critical("stopped by an outage", code=error.code, rule=str(error))
+        return 1
     except Exception as error:
         log.critical("stopped by a defect", code=getattr(error, "code", "defect"), exc_info=error)
         return 1
@@ -66,6 +69,7 @@ def main(process: str, settings: Settings) -> int:
 
 
 async def _run(process: str, settings: Settings) -> None:
+    work = work_of(process)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,12 +79,27 @@ async def _run(process: str, settings: Settings) -> None:
     port = PORTS[process] if settings.ops_port is None else settings.ops_port
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(health.serve(settings.ops_host, port, stop))
-            group.create_task(_until_stopped(work_of(process)(settings, stop, kafka, health), stop))
-    except* BrokerError as errors:
-        raise errors.exceptions[0] from None
+            group.create_task(health.serve(settings.ops_host, port, stop, tls=settings.ops_tls))
+            group.create_task(_until_stopped(work(settings, stop, kafka, health), stop))
+    except ExceptionGroup as group_of_errors:
+        raise _reason(group_of_errors) from group_of_errors
     finally:
         await kafka.aclose()
+
+
+def _reason(group: ExceptionGroup) -> Exception:
+    """Return the error that says most: what is configured wrongly, what is ours, else the first."""
+    errors = list(_leaves(group))
+    kinds = (ConfigurationError, BrokerError, Exception)
+    return next(error for kind in kinds for error in errors if isinstance(error, kind))
+
+
+def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _until_stopped(work: Awaitable[None], stop: asyncio.Event) -> None:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from broker import __version__
 from broker.runtime import metrics
 from broker.runtime.http_server import serve
+from broker.runtime.settings import TlsSettings
 
 Condition = Callable[[], str | None]
 """Returns None while it holds, else the reason in a few words."""
@@ -69,6 +70,8 @@ class Health:
         port: int,
         stop: asyncio.Event,
         started: asyncio.Future[int] | None = None,
+        *,
+        tls: TlsSettings | None = None,
     ) -> None:
-        """Answer on the ops port until *stop*."""
-        await serve(self.app(), host=host, port=port, tls=None, stop=stop, started=started)
+        """Answer on the ops port until *stop*; without *tls* on loopback only."""
+        await serve(self.app(), host=host, port=port, tls=tls, stop=stop, started=started)

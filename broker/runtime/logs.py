@@ -10,8 +10,8 @@ import sys
 
 import structlog
 
-QUIET = ("aiokafka", "httpx", "httpcore", "uvicorn.access", "asyncio")
-"""Libraries whose DEBUG lines can hold payloads or addresses."""
+QUIET = ("aiokafka", "httpx", "httpcore", "uvicorn", "asyncio")
+"""Libraries whose DEBUG lines can hold payloads or addresses, and whose INFO lines tell nobody anything."""
 
 
 def configure(level: str = "INFO", *, process: str = "") -> None:
@@ -35,7 +35,7 @@ def configure(level: str = "INFO", *, process: str = "") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

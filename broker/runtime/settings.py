@@ -6,16 +6,19 @@ the classes that hold them print no value.
 """
 
 import os
+import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from tomllib import TOMLDecodeError
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -28,6 +31,11 @@ PORTS = {"intake": 9464, "release": 9465, "deliver": 9466}
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
 
 
 class Environment(StrEnum):
@@ -38,7 +46,13 @@ class Environment(StrEnum):
     EXERCISE = "exercise"
 
 
-class TlsSettings(BaseModel):
+class Part(BaseModel):
+    """One table of the settings; a name that nobody reads is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TlsSettings(Part):
     """Certificate of a listener, and whose client certificates it asks for."""
 
     certificate_file: Path
@@ -46,7 +60,7 @@ class TlsSettings(BaseModel):
     client_ca_file: Path | None = None
 
 
-class KafkaSecuritySettings(BaseModel):
+class KafkaSecuritySettings(Part):
     """How to connect to a Kafka that wants to know who we are."""
 
     ca_file: Path | None = None
@@ -57,7 +71,7 @@ class KafkaSecuritySettings(BaseModel):
     sasl_password: SecretStr | None = None
 
 
-class OauthSettings(BaseModel):
+class OauthSettings(Part):
     """The issuer whose client-credentials tokens intake accepts."""
 
     issuer: str
@@ -66,11 +80,11 @@ class OauthSettings(BaseModel):
     clients: dict[str, str] = Field(description="client id to party id")
 
 
-class IntakeSettings(BaseModel):
+class IntakeSettings(Part):
     """The HTTPS interface of intake."""
 
     host: str = "127.0.0.1"
-    port: int = 8443
+    port: Port = 8443
     tls: TlsSettings | None = None
     oauth: OauthSettings | None = None
     trust_client_certificates: dict[str, str] = Field(
@@ -85,7 +99,7 @@ class IntakeSettings(BaseModel):
     keep_after_handover: timedelta = timedelta(hours=24)
 
 
-class ReleaseSettings(BaseModel):
+class ReleaseSettings(Part):
     """The release process."""
 
     reference_check: bool = Field(
@@ -98,7 +112,7 @@ class ReleaseSettings(BaseModel):
     held_retry_s: float = 15.0
 
 
-class DeliverSettings(BaseModel):
+class DeliverSettings(Part):
     """The deliver process."""
 
     concurrency: int = 16
@@ -137,8 +151,9 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     deliver: DeliverSettings = DeliverSettings()
     ops_host: str = "127.0.0.1"
-    ops_port: int | None = Field(default=None, description="0 picks a free port")
-    log_level: str = "INFO"
+    ops_port: Port | None = Field(default=None, description="0 picks a free port")
+    ops_tls: TlsSettings | None = Field(default=None, description="beyond loopback it is needed")
+    log_level: LogLevel = "INFO"
     site_secret_file: OptionalPath = None
     site_secret: SecretStr | None = None
     recipient: str | None = Field(default=None, description="whose lanes this deliver serves")
@@ -208,11 +223,28 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: Names every wrong setting and its rule, never the value.
     """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named and not Path(named).is_file():
+        raise ConfigurationError(f"settings: no such file @ {CONFIG_VARIABLE}")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        place = Path(named or DEFAULT_CONFIG).name
+        raise ConfigurationError(f"settings: {_rule_of_toml(error)} @ {place}") from error
+    except SettingsError as error:
+        # Its text names the field, and no value.
+        raise ConfigurationError(f"settings: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"settings: cannot be read @ {DEFAULT_CONFIG}") from error
     except ValidationError as error:
         wrong = "; ".join(
             f"{problem['msg'].lower()} @ {'.'.join(map(str, problem['loc']))}"
             for problem in error.errors(include_input=False)
         )
         raise ConfigurationError(f"settings: {wrong}") from error
+
+
+def _rule_of_toml(error: ValueError) -> str:
+    # Its text may quote what was written, which may be a secret; the line is enough.
+    where = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
+    return f"not TOML at {where[1]}" if where else "not TOML"
