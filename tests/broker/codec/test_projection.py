@@ -6,7 +6,7 @@ import pytest
 
 from broker.codec.catalogue import EventSchema
 from broker.codec.views import ViewCodec, compile_view
-from broker.domain.errors import ConfigurationError, MalformedMessageError
+from broker.domain.errors import AgreementError, ConfigurationError, MalformedMessageError
 from broker.domain.reductions import Reduction
 from tests.strategies_avro import MOMENT, long_bytes, text_bytes
 
@@ -267,6 +267,7 @@ TIME = {"type": "long", "logicalType": "timestamp-micros"}
     ("type_", "data"),
     [
         pytest.param("string", b"\x01", id="negative length"),
+        pytest.param("string", b"\x81\x01" + b"a" * 64, id="negative length of two bytes"),
         pytest.param("string", b"\x06ab", id="text ends too early"),
         pytest.param("string", BILLION + b"a" * 70, id="length of a billion"),
         pytest.param("string", b"\xff" * 9 + b"\x01", id="length of 2^63"),
@@ -297,6 +298,7 @@ TIME = {"type": "long", "logicalType": "timestamp-micros"}
             id="fixed too short",
         ),
         pytest.param(array("int"), b"\x04\x02", id="array ends too early"),
+        pytest.param(array("int"), b"\x81\x01" + TWO * 64 + NULL, id="negative count without size"),
         pytest.param(array("int"), BILLION, id="a billion items"),
         pytest.param(array("null"), BILLION + NULL, id="a billion items without width"),
         pytest.param(array("int"), b"\x01\x04\x02\x00", id="block shorter than it says"),
@@ -320,11 +322,11 @@ def test_broken_bytes_are_refused_wherever_they_stand(
 def test_every_text_of_an_array_is_checked(wrong: int, *, is_released: bool) -> None:
     """Times between texts, which are no text, hide none of them."""
     item = record("Item", leaf=True, at=TIME, text="string")
-    view = compiled(["l"] if is_released else ["y"], y=nullable("int"), l=array(item))
+    view = compiled(["l"] if is_released else ["y"], y=TIME, l=array(item))
     texts = [b"\x02\xff" if number == wrong else text_bytes("x") for number in range(3)]
     time = long_bytes(1_795_358_531_123_456)
 
-    said = refusal(view, NULL + b"\x06" + b"".join(time + text for text in texts) + NULL)
+    said = refusal(view, time + b"\x06" + b"".join(time + text for text in texts) + NULL)
 
     assert said == f"not valid UTF-8 @ $.l[{wrong}].text"
 
@@ -361,6 +363,17 @@ def test_an_event_is_read_from_where_it_starts() -> None:
     assert view.project(data, 5) == (PUBLIC, ONE + TWO)
     with pytest.raises(MalformedMessageError):
         view.project(data, len(data) + 1)
+
+
+@pytest.mark.parametrize("path", ["u.string", "m.#", "m.x", "u.A.x"])
+def test_what_has_no_reduced_form_is_never_released_whole_instead(path: str) -> None:
+    """A branch of a union and the keys of a map are released as they stand or not at all."""
+    item = record("Item", x="string")
+    fields = {"u": ["null", "string", record("A", x="int")], "m": {"type": "map", "values": item}}
+    released = {"m.#": None, path: Reduction.COUNT}
+
+    with pytest.raises(AgreementError):
+        compiled(released, **fields)
 
 
 def test_a_schema_that_cannot_be_projected_is_refused_when_it_is_compiled() -> None:
