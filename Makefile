@@ -12,11 +12,13 @@ help: ## List these targets
 
 setup: .venv/.ready ## Build .venv from the locked, hashed requirements
 
+# Says what it does on standard error: standard output belongs to the command behind it.
 .venv/.ready: requirements-dev.lock pyproject.toml
 	@deploy/check-prerequisites python
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "building .venv from the locked requirements (about a minute) ..." >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >&2
 	@touch $@
 
 demo: setup ## Play the scenarios on a real Kafka and stay up; ARGS="--once" ends by itself

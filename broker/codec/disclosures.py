@@ -9,8 +9,8 @@ Paths and keyed digests only: no value of an event ever stands here (the held ev
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -23,9 +23,13 @@ GENESIS: Final = bytes(32)
 """What the first record of a partition has for `previous`; also: no such digest."""
 
 CHAIN_BYTES: Final = 32
-MICROS: Final = 1_000_000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
 CONTINUES: Final = 0x80
 """The bit that says another byte of a number follows."""
+
+SHORT: Final = tuple(bytes((size << 1,)) for size in range(64))
+"""Lengths that take one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,13 @@ def _encode_head(previous: bytes, head: Head) -> bytes:
             previous,
             _text(head.event_id),
             _text(head.referral_id),
-            _text(head.event_type),
-            _text(head.sender),
-            _text(head.recipient),
-            _text(head.purpose),
+            _word(head.event_type),
+            _word(head.sender),
+            _word(head.recipient),
+            _word(head.purpose),
             _long(_outcomes()[head.outcome]),
-            _text(head.reason),
-            _long(round(head.decided_at.timestamp() * MICROS)),
+            _word(head.reason),
+            _instant(head.decided_at),
             _long(head.source_partition),
             _long(head.source_offset),
             _text(head.release_id),
@@ -124,7 +128,17 @@ def _outcomes() -> Mapping[str, int]:
 
 def _text(text: str) -> bytes:
     raw = text.encode()
-    return _long(len(raw)) + raw
+    size = len(raw)
+    return (SHORT[size] if size < len(SHORT) else _long(size)) + raw
+
+
+_word = lru_cache(maxsize=1024)(_text)
+"""For words of closed sets, which come again with every event."""
+
+
+@lru_cache(maxsize=8)
+def _instant(instant: datetime) -> bytes:
+    return _long((instant - EPOCH) // MICROSECOND)
 
 
 def _long(number: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from broker.codec.disclosures import GENESIS, Head, encode_held, seal
 from broker.domain import ids
 from broker.domain.errors import InputError
-from broker.domain.streams import Output, Partition, Record
+from broker.domain.streams import Headers, Output, Partition, Record
 from broker.processes.release_decider import Decided, RouteResult
 from broker.processes.release_state import PartitionState, RouteKey
 from broker.runtime.topics import dead_letters_topic, disclosures_topic, held_topic
@@ -55,10 +55,14 @@ class Batch:
     dead: list[str] = field(default_factory=list)
     safety: list[tuple[str, str]] = field(default_factory=list)
     recorded: list[datetime] = field(default_factory=list)
+    _held: Partition = field(init=False)
+    _disclosures: Partition = field(init=False)
 
     def __post_init__(self) -> None:
         """Continue the chain where the partition stands."""
         self.chain = self.state.chain
+        self._held = Partition(held_topic(self.namespace), self.number)
+        self._disclosures = Partition(disclosures_topic(self.namespace), self.number)
 
     def is_repeat(self, decided: Decided) -> bool:
         """
@@ -92,9 +96,7 @@ class Batch:
             self._write_view(result, decided)
         self._disclose(result, decided, held["source_offset"], supersedes=held["release_id"])
         note = {**held, "kind": "resolved", "reason": result.outcome, "event": b"", "at": self.now}
-        self._put(
-            held_topic(self.namespace), held["referral_id"], self.frames.held + encode_held(note)
-        )
+        self._put(self._held, held["referral_id"], self.frames.held + encode_held(note))
         self.held.append(note)
 
     def add_dead_letter(self, record: Record, error: InputError) -> None:
@@ -139,7 +141,9 @@ class Batch:
             ("rank", decided.rank.encode()),
             ("release-id", result.release_id.encode()),
         )
-        self._put(result.topic, decided.referral_id, result.view or b"", headers)
+        self._put(
+            Partition(result.topic, self.number), decided.referral_id, result.view or b"", headers
+        )
         if result.tells_of_safety:
             self.safety.append((result.recipient, result.purpose))
 
@@ -156,9 +160,7 @@ class Batch:
             "source_offset": record.offset,
             "event": record.value,
         }
-        self._put(
-            held_topic(self.namespace), decided.referral_id, self.frames.held + encode_held(held)
-        )
+        self._put(self._held, decided.referral_id, self.frames.held + encode_held(held))
         self.held.append(held)
         self.held_keys.add((decided.referral_id, result.recipient, result.purpose))
 
@@ -186,18 +188,16 @@ class Batch:
         sealed = seal(self.chain, head, result.encoded_plan)
         self.chain = sealed.chain
         self._put(
-            disclosures_topic(self.namespace),
+            self._disclosures,
             decided.referral_id,
             self.frames.disclosure + sealed.record,
         )
         self.counts.append((result.recipient, result.purpose, result.outcome))
 
-    def _put(
-        self, topic: str, key: str, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()
-    ) -> None:
+    def _put(self, partition: Partition, key: str, value: bytes, headers: Headers = ()) -> None:
         self.outputs.append(
             Output(
-                partition=Partition(topic, self.number),
+                partition=partition,
                 key=key.encode(),
                 value=value,
                 headers=headers,

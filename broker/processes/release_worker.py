@@ -34,6 +34,10 @@ FETCH_S = 0.5
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Between take-overs after failures in a row."""
 
+FENCED_S = 1.0
+"""After somebody took over: long enough for the group to say whose the partition is, and short
+enough that a partition which is ours after all does not stand still."""
+
 UNWRITABLE_S = (15, 30, 60, 120, 300)
 """How long a topic that refused a record is not tried again."""
 
@@ -93,7 +97,7 @@ class PartitionWorker:
                 # the group tells us soon whether it is ours after all.
                 cause = "fenced"
                 failures += 1
-                await _wait(stop, 2 * BACKOFF_S[-1] if self._is_owned() else BACKOFF_S[-1])
+                await _wait(stop, FENCED_S)
             except TransportError as error:
                 cause = error.code
                 log.warning("release interrupted", partition=self._number, code=error.code)
