@@ -22,7 +22,11 @@ Folder = Annotated[
 def check(
     folder: Annotated[Path | None, typer.Argument(help="Where the agreement files are.")] = None,
 ) -> None:
-    """Read every agreement, name every fault, and say which are overdue, pending or suspended."""
+    """
+    Read every agreement, name every fault, and say which are overdue, pending or suspended.
+
+    Example: crisis-broker agreements check deploy/agreements
+    """
     from broker.codec.agreement_toml import load_agreements, load_book
     from broker.domain.errors import AgreementError
     from broker.runtime.clock import utc_now
@@ -44,7 +48,11 @@ def check(
 
 @app.command("test")
 def run_agreement_tests(folder: Folder = None) -> None:
-    """Run the tests inside the agreements; a purpose without a test fails."""
+    """
+    Run the tests inside the agreements; a purpose without a test fails.
+
+    Example: crisis-broker agreements test --folder deploy/agreements
+    """
     from broker.codec.agreement_tests import run_tests
     from broker.codec.agreement_toml import load_book
 
@@ -73,13 +81,21 @@ def explain(
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """Show field by field what one recipient gets, and which clause says so."""
+    """
+    Show field by field what one recipient gets, and which clause says so.
+
+    Example: crisis-broker agreements explain --recipient northvale-136-suite
+    --purpose place-of-safety-handover --given detained
+    """
     from broker.codec.agreement_toml import load_book
     from broker.commands.agreement_tables import clause_table, manifest_table, plan_table, summary
 
     catalogue, folder = _place(folder)
     book = load_book(folder, catalogue)
     facts = _known_facts(given or [])
+    if event_type not in catalogue.events:
+        known = ", ".join(catalogue.events)
+        raise typer.BadParameter(f"events are: {known}", param_hint="--event-type")
     route = _route(book, sender, recipient, purpose)
     event = catalogue.event(event_type)
     plan = book.plan(*route, event, facts)
@@ -93,7 +109,11 @@ def explain(
 
 @app.command("parties")
 def parties(folder: Folder = None) -> None:
-    """List the parties, and what each may send and receive."""
+    """
+    List the parties, and what each may send and receive.
+
+    Example: crisis-broker agreements parties
+    """
     from broker.codec.agreement_toml import load_book
     from broker.commands.agreement_tables import parties_table, routes_table
 
@@ -146,7 +166,10 @@ def _route(book: "AgreementBook", sender: str | None, recipient: str, purpose: s
         and sender in (None, route.sender)
     ]
     if not routes:
-        raise typer.BadParameter("no agreement covers this recipient and purpose")
+        raise typer.BadParameter(
+            "no agreement covers this recipient and purpose; `agreements parties` lists what does",
+            param_hint="--recipient, --purpose",
+        )
     if len(routes) > 1:
         senders = ", ".join(route.sender for route in routes)
         raise typer.BadParameter(f"several senders: {senders}", param_hint="--sender")

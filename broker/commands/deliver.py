@@ -1,10 +1,10 @@
 """`crisis-broker deliver`: what waits for a person, and what that person decides."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 app = typer.Typer(
     help="See what could not be delivered, and say what was done about it.", no_args_is_help=True
@@ -22,21 +22,19 @@ def waiting(recipient: Recipient) -> None:
     Example: crisis-broker deliver waiting northvale-crisis
     """
     from broker.processes import deliver_people
-    from broker.runtime.settings import load_settings
 
-    found = deliver_people.waiting(deliver_people.deliver_folder(load_settings(), recipient))
-    console = Console()
+    found = deliver_people.waiting(_folder(recipient))
     if found["as_of"] is None:
-        console.print("this recipient's deliver has not run here yet")
+        typer.echo("this recipient's deliver has not run here yet")
         return
-    table = Table("rank", "event", "purpose", "reason", "accepted", "referral", "request id")
+    typer.echo(f"as of {found['as_of']}")
     for view in found["views"]:
-        names = ("rank", "event_type", "purpose", "reason", "accepted_at", "referral_id")
-        table.add_row(*(view[name] for name in names), view["request_id"])
-    console.print(f"as of {found['as_of']}")
-    console.print(table)
+        typer.echo(_line(view))
+        typer.echo(f"  referral {view['referral_id']}, request id {view['request_id']}")
     for purpose, reason in found["closed_lanes"].items():
-        console.print(f"lane {purpose} is closed: {reason}")
+        typer.echo(f"lane {purpose} is closed: {reason}")
+    if not (found["views"] or found["closed_lanes"]):
+        typer.echo("nothing waits for a person")
     if found["views"] or found["closed_lanes"]:
         raise typer.Exit(1)
 
@@ -75,8 +73,22 @@ def reopen(
 
 def _decide(recipient: str, action: str, subject: str, role: str) -> None:
     from broker.processes import deliver_people
+
+    deliver_people.decide(_folder(recipient), action, subject, role)
+    typer.echo("left for the running process; `waiting` shows when it has been taken")
+
+
+def _line(view: Mapping[str, Any]) -> str:
+    what = f"{view['rank']} {view['event_type']} for {view['purpose']}"
+    return f"{what}: {view['reason']}, accepted {view['accepted_at']}"
+
+
+def _folder(recipient: str) -> Path:
+    from broker.commands.known import parties_known
+    from broker.processes import deliver_people
     from broker.runtime.settings import load_settings
 
-    folder = deliver_people.deliver_folder(load_settings(), recipient)
-    deliver_people.decide(folder, action, subject, role)
-    Console().print("left for the running process; `waiting` shows when it has been taken")
+    settings = load_settings()
+    if recipient not in parties_known(settings):
+        raise typer.BadParameter("no agreement names this party", param_hint="RECIPIENT")
+    return deliver_people.deliver_folder(settings, recipient)

@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from broker.runtime.local_kafka import LocalKafka
 
 app = typer.Typer(
     help="Start, find and stop an Apache Kafka on this machine.", no_args_is_help=True
@@ -39,12 +42,10 @@ def up(
 
     Example: crisis-broker kafka up --port 9092
     """
-    from broker.runtime import local_kafka
-
     if bootstrap := os.environ.get(ELSEWHERE):
         _console().print(f"using {ELSEWHERE}; nothing was started")
     else:
-        kafka = local_kafka.up(data or _default_folder(), port, authorizer=authorizer)
+        kafka = _start(data or _default_folder(), port, authorizer=authorizer)
         bootstrap = kafka.bootstrap
         _console().print(f"Kafka serves, pid {kafka.pid}, data in {kafka.data_dir}")
     typer.echo(bootstrap)
@@ -94,13 +95,30 @@ def status(data: Data = None) -> None:
         raise typer.Exit(1)
 
 
+def _start(folder: Path, port: int | None, *, authorizer: bool) -> "LocalKafka":
+    from broker.runtime import local_kafka
+    from broker.runtime.local_kafka_jars import find_java, resolve_jars
+    from broker.simulation.progress import Progress
+
+    if local_kafka.status(folder):
+        return local_kafka.up(folder, port, authorizer=authorizer)
+    find_java()
+    resolve_jars()  # first, so that its progress has a line of its own
+    with Progress(_console()).step("starting Apache Kafka"):
+        return local_kafka.up(folder, port, authorizer=authorizer)
+
+
 def _provision(bootstrap: str) -> None:
     import asyncio
 
     from broker.processes.provisioning import provision_all
     from broker.runtime.settings import load_settings
+    from broker.simulation.progress import Progress
 
-    for line in asyncio.run(provision_all(load_settings(bootstrap_servers=bootstrap))):
+    settings = load_settings(bootstrap_servers=bootstrap)
+    with Progress(_console()).step("making topics, registering schemas"):
+        changes = asyncio.run(provision_all(settings))
+    for line in changes or ["nothing to change"]:
         _console().print(line)
 
 

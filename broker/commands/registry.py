@@ -22,12 +22,11 @@ def _group() -> None:
     """Keep `serve` a sub-command: a Typer app with one command would swallow its name."""
 
 
-@app.command(
-    epilog="Example: `crisis-broker registry serve`, then "
-    "`kcat -b localhost:9092 -t crisis.events -s value=avro -r http://127.0.0.1:8081`."
-)
+@app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="0 picks a free port.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(help="0 picks a free port.", min=0, max=65535)
+    ] = DEFAULT_PORT,
     folder: Annotated[
         Path | None,
         typer.Option("--dir", help="Folder of the registry; by default that of this installation."),
@@ -38,7 +37,14 @@ def serve(
     certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
 ) -> None:
-    """Serve the read API of a schema registry until stopped; it changes nothing."""
+    """
+    Serve the read API of a schema registry until stopped; it changes nothing.
+
+    A kcat that was built with Avro then decodes what moves, when it is told -s value=avro and
+    -r http://127.0.0.1:8081.
+
+    Example: crisis-broker registry serve --port 8081
+    """
     asyncio.run(_serve(folder, host, port, certificate, key))
 
 
@@ -53,19 +59,23 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    started.add_done_callback(lambda bound: _announce(host, bound))
+    tls = _tls(certificate, key)
+    scheme = "https" if tls else "http"
+    started.add_done_callback(lambda bound: _announce(scheme, host, bound))
     await serve_app(
         create_app(RegistryFolder(folder or _installed_folder())),
         host=host,
         port=port,
-        tls=_tls(certificate, key),
+        tls=tls,
         stop=stop,
         started=started,
     )
 
 
-def _announce(host: str, bound: asyncio.Future[int]) -> None:
-    typer.echo(f"schemas at http://{host}:{bound.result()} (read-only); stop with ctrl-c")
+def _announce(scheme: str, host: str, bound: asyncio.Future[int]) -> None:
+    if bound.cancelled():
+        return
+    typer.echo(f"schemas at {scheme}://{host}:{bound.result()} (read-only); stop with ctrl-c")
 
 
 def _installed_folder() -> Path:

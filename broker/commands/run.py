@@ -21,7 +21,11 @@ def run(
     Example: crisis-broker run deliver --recipient northvale-crisis
     """
     from broker.processes.run import main
-    from broker.runtime.settings import load_settings
+    from broker.runtime.settings import PORTS, load_settings
 
+    if process not in PORTS:
+        raise typer.BadParameter(f"there are {', '.join(PORTS)}", param_hint="PROCESS")
     settings = load_settings(**({"recipient": recipient} if recipient else {}))
+    if process == "deliver" and not settings.recipient:
+        raise typer.BadParameter("deliver needs it", param_hint="--recipient")
     sys.exit(main(process, settings))

@@ -20,9 +20,13 @@ FolderOption = Annotated[
 ]
 
 
-@app.command(epilog="Example: `crisis-broker schemas check`; exit code 1 if anything is wrong.")
+@app.command()
 def check(folder: FolderOption = None) -> None:
-    """Check form, tags, examples, and compatibility with the previous version."""
+    """
+    Check form, tags, examples, and compatibility with the previous version; exit 1 if one is wrong.
+
+    Example: crisis-broker schemas check --dir schemas
+    """
     from broker.codec.catalogue import find_problems
 
     root = _root(folder)
@@ -35,14 +39,18 @@ def check(folder: FolderOption = None) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command(epilog="Example: `crisis-broker schemas show referral_made`.")
+@app.command()
 def show(
     event: Annotated[
         str | None, typer.Argument(help="Event type; without it all are listed.")
     ] = None,
     folder: FolderOption = None,
 ) -> None:
-    """List the leaves of an event, which are what agreements name; or list the events."""
+    """
+    List the leaves of an event, which are what agreements name; or list the events.
+
+    Example: crisis-broker schemas show referral_made
+    """
     from rich.console import Console
 
     from broker.codec.catalogue import load_catalogue
@@ -51,6 +59,9 @@ def show(
     if event is None:
         for known in catalogue.events.values():
             typer.echo(f"{known.event_type:26} {len(known.leaves):4} leaves  {known.schema['doc']}")
+    elif event not in catalogue.events:
+        known = ", ".join(catalogue.events)
+        raise typer.BadParameter(f"events are: {known}", param_hint="EVENT")
     else:
         Console().print(_table(event, list(catalogue.event(event).leaves.values())))
 

@@ -20,7 +20,12 @@ def setup(
     from broker.runtime.installation import set_up
     from broker.runtime.settings import load_settings
 
-    console = Console(stderr=True, highlight=False)
-    for path, made in set_up(load_settings()):
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    paths = set_up(load_settings())
+    for path, made in paths:
         if made or not quiet:
             console.print(f"{'made' if made else 'kept'}  {path}")
+    if not quiet:
+        console.print(
+            "keep a copy of the secrets: all ids rest on them; next: crisis-broker doctor"
+        )

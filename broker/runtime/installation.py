@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from broker.domain.errors import ConfigurationError
 from broker.runtime.sealing import create_key_file
 from broker.runtime.settings import Settings
 
@@ -24,7 +25,20 @@ def sealing_key_file(settings: Settings) -> Path:
 
 
 def set_up(settings: Settings) -> list[tuple[Path, bool]]:
-    """Make what is missing; return each path and whether it was made now."""
+    """
+    Make what is missing; return each path and whether it was made now.
+
+    Raises:
+        ConfigurationError: The state folder cannot be written.
+    """
+    try:
+        return _set_up(settings)
+    except OSError as error:
+        said = os.strerror(error.errno or 0).lower()
+        raise ConfigurationError(f"the state folder cannot be made: {said} @ state_dir") from error
+
+
+def _set_up(settings: Settings) -> list[tuple[Path, bool]]:
     folder = secrets_folder(settings)
     found = [(folder, not folder.exists())]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

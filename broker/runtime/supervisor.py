@@ -39,14 +39,24 @@ class Child:
         arguments: After ``crisis-broker``.
         environment: On top of ours.
         ops_port: Where it answers /metrics, /healthz and /readyz.
+        ops_host: By which name this machine reaches that port.
+        is_secured: Whether that port speaks TLS.
     """
 
     name: str
     arguments: Sequence[str]
     ops_port: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    ops_host: str = "127.0.0.1"
+    is_secured: bool = False
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
+
+    @property
+    def ops_url(self) -> str:
+        """Return the address of its ops port."""
+        host = f"[{self.ops_host}]" if ":" in self.ops_host else self.ops_host
+        return f"{'https' if self.is_secured else 'http'}://{host}:{self.ops_port}"
 
 
 class Supervisor:
@@ -83,6 +93,8 @@ class Supervisor:
             code = ended.result()
             failures = 0 if loop.time() - begun > STEADY_S else failures
             pause = RESTART_S[min(failures, len(RESTART_S) - 1)]
+            if code == CONFIGURATION_EXIT:
+                pause = RESTART_S[-1]  # somebody has to mend it first
             log.error("process ended, starting it again", name=child.name, exit_code=code)
             failures += 1
             child.restarts += 1
@@ -111,7 +123,7 @@ class Supervisor:
                 {
                     "name": child.name,
                     "pid": child.process.pid if child.process else None,
-                    "ops": f"http://127.0.0.1:{child.ops_port}",
+                    "ops": child.ops_url,
                     "restarts": child.restarts,
                 }
                 for child in self.children
