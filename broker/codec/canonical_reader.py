@@ -104,6 +104,8 @@ class Reader(Notes):
             return name in _ABSENT_IS_TRUE
         if isinstance(schema, dict) and schema["type"] == "enum":
             return "unknown"
+        if isinstance(schema, dict) and schema["type"] == "array":
+            return []
         self.problem(path, "required field is missing")
         return None
 

@@ -7,11 +7,16 @@ The message says what happened and never varies; the keys say where (`topic`, `p
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 
 QUIET = ("aiokafka", "httpx", "httpcore", "uvicorn", "asyncio")
 """Libraries whose DEBUG lines can hold payloads or addresses, and whose INFO lines tell nobody anything."""
+
+
+EVERY_S = 10.0
 
 
 def configure(level: str = "INFO", *, process: str = "") -> None:
@@ -31,6 +36,7 @@ def configure(level: str = "INFO", *, process: str = "") -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -44,6 +50,30 @@ def configure(level: str = "INFO", *, process: str = "") -> None:
     )
     if process:
         structlog.contextvars.bind_contextvars(process=process)
+
+
+class Sparing(logging.Filter):
+    """
+    Lets each message of a foreign library through once in `EVERY_S`.
+
+    aiokafka writes thousands of lines a second while a broker is away, and they hide our own.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the record may pass; ours always may."""
+        if not record.name.startswith(QUIET):
+            return True
+        # The template, not the text: it is one of a few, and its arguments vary.
+        key, now = (record.name, str(record.msg)), self._now()
+        if now - self._last.get(key, -EVERY_S) < EVERY_S:
+            return False
+        self._last[key] = now
+        return True
 
 
 def _without_payload(

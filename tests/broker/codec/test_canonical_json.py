@@ -356,3 +356,14 @@ def test_endless_nesting_is_refused() -> None:
 def test_envelopes_can_be_shown_as_json(envelope: Any) -> None:
     """What a preview shows is plain JSON."""
     assert json.loads(json.dumps(to_json(envelope)))["event_id"] == envelope["event_id"]
+
+
+def test_an_address_of_a_postcode_alone_is_an_address() -> None:
+    """Half an address finds a person; it is no reason to refuse a referral."""
+    event = load_catalogue().event("referral_made")
+    body = {"subject": {"contact": {"address": {"postcode": "ZZ99 3VZ"}}}}
+
+    native, _ = read_body(event, body)
+
+    assert native["subject"]["contact"]["address"]["postcode"] == "ZZ99 3VZ"
+    assert native["subject"]["contact"]["address"]["lines"] == []
