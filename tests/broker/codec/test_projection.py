@@ -257,6 +257,21 @@ def test_a_tree_may_be_deep_but_not_bottomless() -> None:
     assert "nested too deeply" in refusal(view, deep_tree(5000))
 
 
+@pytest.mark.parametrize("released", [["u"], ["u.Tree"], ["y"]])
+@pytest.mark.parametrize("depth", range(58, 66))
+def test_both_ways_draw_the_line_at_the_same_depth(released: list[str], depth: int) -> None:
+    """What is too deep for the twin is too deep for the fast way, inside a union of several too."""
+    tree = record("Tree", leaf=True, text="string", inside=nullable(array("t.Tree")))
+    view = compiled(released, y=nullable("int"), u=["null", "int", tree])
+    data = ENVELOPE + NULL + TWO + deep_tree(depth)
+
+    fast = view._projection.try_project(data, 0)
+
+    assert (fast is not None) == (depth < 62)
+    if fast is None:
+        refusal(view, NULL + TWO + deep_tree(depth))
+
+
 BILLION = long_bytes(1_000_000_000)
 ENUM = {"type": "enum", "name": "E", "namespace": "t", "symbols": ["a", "b", "c"]}
 TIME = {"type": "long", "logicalType": "timestamp-micros"}
