@@ -60,8 +60,8 @@ def show(
         for known in catalogue.events.values():
             typer.echo(f"{known.event_type:26} {len(known.leaves):4} leaves  {known.schema['doc']}")
     elif event not in catalogue.events:
-        known = ", ".join(catalogue.events)
-        raise typer.BadParameter(f"events are: {known}", param_hint="EVENT")
+        names = ", ".join(catalogue.events)
+        raise typer.BadParameter(f"events are: {names}", param_hint="EVENT")
     else:
         Console().print(_table(event, list(catalogue.event(event).leaves.values())))
 
