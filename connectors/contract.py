@@ -7,7 +7,7 @@ Translation is pure; the transport around it is thin. Retrying, order, deadlines
 belong to the processes, never to a connector.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -139,6 +139,7 @@ class ConnectorSpec:
         translate_in: None where the format is never read.
         translate_out: None where the format is never written.
         read_response: Required with `translate_out`.
+        warm_up: Loads what the first message would wait for; None where nothing is.
     """
 
     name: str
@@ -147,3 +148,4 @@ class ConnectorSpec:
     translate_in: TranslateIn | None = None
     translate_out: TranslateOut | None = None
     read_response: ReadResponse | None = None
+    warm_up: Callable[[], None] | None = None

@@ -5,7 +5,7 @@ A container in which nothing released holds a value is written as null: whether 
 tell that something withheld is. `k` variables note that something released has been seen.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from broker.codec.projection_blank import answers_always, blank
 from broker.codec.projection_envelope import public_fields
@@ -228,7 +228,7 @@ class _Copier:
             self._source.line(f"if {condition}: {seen} = 1")
 
 
-def _is_same_in_view(type_: Type) -> Any:
+def _is_same_in_view(type_: Type) -> TypeGuard[Union]:
     return isinstance(type_, Union) and type_.null == 0
 
 

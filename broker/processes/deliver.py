@@ -102,7 +102,9 @@ class Deliver:
         self._settings = settings.deliver
         self._inbox = inbox
         self._clock = clock
-        self._agency = self._open_agency(to)
+        connector = _connector(recipient, to)
+        self._warm_up = connector.warm_up
+        self._agency = self._open_agency(to, connector)
         self._lock = SecondLock(catalogue=catalogue, book=book, recipient=recipient)
         self.opener = ViewOpener(
             registry=open_registry(settings),
@@ -154,6 +156,8 @@ class Deliver:
     async def run(self, stop: asyncio.Event) -> None:
         """Read, deliver, receipt and forget until *stop*; a defect in one part ends all."""
         await asyncio.to_thread(self._lock.prepare)
+        if self._warm_up is not None:
+            await asyncio.to_thread(self._warm_up)
         log.info("delivering", recipient=self._recipient)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.reader.run(stop))
@@ -169,11 +173,11 @@ class Deliver:
         if self._intake:
             await self._intake.aclose()
 
-    def _open_agency(self, to: DeliverTo) -> Agency:
+    def _open_agency(self, to: DeliverTo, connector: ConnectorSpec) -> Agency:
         return open_agency(
             self._recipient,
             to,
-            _connector(self._recipient, to),
+            connector,
             timeout_s=self._settings.request_timeout_s,
             connections=self._settings.concurrency,
         )
