@@ -19,6 +19,7 @@ from pathlib import Path
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import load_catalogue
 from broker.domain.errors import BrokerError
+from broker.processes.checkup_parties import endpoint_faults
 from broker.runtime.installation import sealing_key_file
 from broker.runtime.kafka_admin import difference, is_serving
 from broker.runtime.open_log import kafka_security
@@ -119,6 +120,11 @@ def _endpoints(settings: Settings) -> Iterator[Result]:
         )
         return
     found = parties.recipients()
+    for party in found:
+        for fault in endpoint_faults(party, parties.deliver_to(party)):
+            yield Result(
+                name="parties", status=Status.WRONG, found=fault, fix="correct parties_file"
+            )
     status = Status.FINE if found else Status.WARNING
     yield Result(
         name="parties",
@@ -209,7 +215,7 @@ def _tools(settings: Settings) -> Iterator[Result]:
 def _kafka(settings: Settings) -> Iterator[Result]:
     try:
         bootstrap = settings.bootstrap()
-        serving = asyncio.run(is_serving(bootstrap, 5.0))
+        serving = asyncio.run(is_serving(bootstrap, 5.0, kafka_security(settings)))
     except BrokerError as error:
         yield Result(
             name="Kafka", status=Status.WRONG, found=str(error), fix="crisis-broker kafka up"
@@ -219,8 +225,8 @@ def _kafka(settings: Settings) -> Iterator[Result]:
         yield Result(
             name="Kafka",
             status=Status.WRONG,
-            found="does not answer",
-            fix="crisis-broker kafka status",
+            found=f"does not answer @ {bootstrap}",
+            fix="crisis-broker kafka up, or correct KAFKA_BOOTSTRAP_SERVERS",
         )
         return
     yield Result(name="Kafka", status=Status.FINE, found="answers")

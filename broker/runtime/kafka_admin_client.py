@@ -58,9 +58,11 @@ async def administer(
             await admin.start()
             yield admin
     except _REFUSALS as error:
-        raise ConfigurationError(f"Kafka refused: {type(error).__name__}") from error
+        raise ConfigurationError(f"Kafka refused: {type(error).__name__} @ {bootstrap}") from error
     except (kafka.KafkaError, OSError) as error:
-        raise TransportError(f"Kafka did not answer: {type(error).__name__}") from error
+        raise TransportError(
+            f"Kafka did not answer: {type(error).__name__} @ {bootstrap}"
+        ) from error
     finally:
         await admin.close()
 
@@ -74,14 +76,16 @@ def raise_for(code: int, place: str) -> None:
         raise TransportError(f"Kafka could not do it now: {error.__name__} @ {place}")
 
 
-async def is_serving(bootstrap: str, timeout_s: float) -> bool:
+async def is_serving(
+    bootstrap: str, timeout_s: float, security: KafkaSecurity | None = None
+) -> bool:
     """
     Tell whether the cluster does its work: both kinds of coordinator answer.
 
     Asking makes Kafka create its internal topics, so that the first transaction need not wait.
     """
     try:
-        async with administer(bootstrap, timeout_s=timeout_s) as admin:
+        async with administer(bootstrap, security, timeout_s=timeout_s) as admin:
             await admin.find_coordinator("probe", 0)
             await admin.find_coordinator("probe", 1)
     except TransportError:
