@@ -57,3 +57,15 @@ def _start_kafka(folder: Path, users: tuple[str, ...]) -> LocalKafka:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no Kafka on this machine: {error}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--strict-skips`, which CI uses: there a test that did not run is a failure."""
+    parser.addoption("--strict-skips", action="store_true", help="fail the run if a test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn skips into a failed run where that was asked for."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--strict-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

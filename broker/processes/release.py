@@ -6,6 +6,7 @@ partition over fences the worker that had it.
 """
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -13,7 +14,8 @@ import structlog
 from broker.codec import wire
 from broker.codec.agreement_toml import load_book
 from broker.codec.catalogue import load_catalogue
-from broker.domain.streams import Log, Partition
+from broker.domain.errors import TransportError
+from broker.domain.streams import Assigned, Log, Membership, Partition
 from broker.processes.release_batch import Frames
 from broker.processes.release_decider import Decider
 from broker.processes.release_lanes import Lanes
@@ -25,9 +27,12 @@ from broker.runtime.health import Health
 from broker.runtime.registry import open_registry
 from broker.runtime.settings import Settings
 from broker.runtime.topics import events_topic
+from broker.runtime.waiting import wait_or_stop
 
 log = structlog.get_logger()
 
+TEND_S = 1.0
+UNHEARD_S = 30.0
 STOP_S = 15.0
 """How long workers may take to finish their transaction after the stop."""
 
@@ -91,6 +96,42 @@ class Release:
                 task.cancel()
 
 
+class Place:
+    """Our place in the group; taken anew when the group has not heard of us for too long."""
+
+    def __init__(self, kafka: Log, group: str, topic: str, assigned: Assigned) -> None:
+        self._kafka = kafka
+        self._asked = (group, topic, assigned)
+        self._membership: Membership | None = None
+        self._unheard_s = 0.0
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the group hears us."""
+        return self._membership is not None and self._membership.healthy
+
+    async def take(self) -> None:
+        """Join; raises TransportError while Kafka is away."""
+        self._membership = await self._kafka.join(*self._asked)
+
+    async def keep(self) -> None:
+        """Join again after `UNHEARD_S`: a membership that died never comes back by itself."""
+        self._unheard_s = 0.0 if self.healthy else self._unheard_s + TEND_S
+        if self._unheard_s < UNHEARD_S:
+            return
+        log.error("the group does not hear us, joining again")
+        self._unheard_s = 0.0
+        await self.leave()
+        with suppress(TransportError):
+            await self.take()
+
+    async def leave(self) -> None:
+        """Leave the group."""
+        membership, self._membership = self._membership, None
+        if membership is not None:
+            await membership.aclose()
+
+
 async def build_site(settings: Settings, kafka: Log, clock: Clock = utc_now) -> Site:
     """Load schemas, agreements and secrets; raises what is wrong with them before any traffic."""
     catalogue = load_catalogue(settings.schemas_dir)
@@ -127,8 +168,9 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
     """Release until *stop*; a defect in a worker stops the process, so that somebody looks."""
     site = await build_site(settings, kafka)
     release = Release(site)
-    membership = await kafka.join(site.group, events_topic(settings.namespace), release.assigned)
-    health.add("group", lambda: None if membership.healthy else "the group does not hear us")
+    place = Place(kafka, site.group, events_topic(settings.namespace), release.assigned)
+    await place.take()
+    health.add("group", lambda: None if place.healthy else "the group does not hear us")
     health.add("partitions", release.not_working)
     log.info("releasing", topic=events_topic(settings.namespace))
     compiling = asyncio.create_task(site.lanes.make_all())
@@ -137,11 +179,9 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
             if (defect := release.failed()) is not None:
                 raise defect
             release.tend()
-            try:
-                await asyncio.wait_for(stop.wait(), 1.0)
-            except TimeoutError:
-                continue
+            await place.keep()
+            await wait_or_stop(stop, TEND_S)
     finally:
         compiling.cancel()
         await release.aclose()
-        await membership.aclose()
+        await place.leave()

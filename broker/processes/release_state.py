@@ -86,11 +86,15 @@ async def recover(
 async def _recent(reader: Reader, partition: Partition, since_ms: int) -> AsyncIterator[Record]:
     beginning, end = await reader.beginning(partition), await reader.end(partition)
     start = await reader.offset_at(partition, since_ms)
+    found_recent = False
     if start is not None and start < end:
         async for record in read_range(reader, partition, start):
+            found_recent = True
             yield record
+    if found_recent:
         return
-    # Nothing recent: the chain's head stands further back, behind markers that are no records.
+    # Nothing recent, or only what was aborted: the chain's head stands further back, behind
+    # offsets that hold no committed record.
     stride = 4
     while end > beginning:
         start = max(beginning, end - stride)

@@ -25,6 +25,7 @@ from broker.runtime import metrics
 from broker.runtime.clock import Clock
 from broker.runtime.settings import ReleaseSettings
 from broker.runtime.topics import events_topic, release_topic
+from broker.runtime.waiting import wait_or_stop
 
 log = structlog.get_logger()
 
@@ -43,6 +44,12 @@ UNWRITABLE_S = (15, 30, 60, 120, 300)
 
 MOST_SEEN = 500_000
 """Event ids a worker remembers at the most: far beyond the window at any volume of a county."""
+
+
+class EventsLostError(TransportError):
+    """Kafka has lost events that were not released, or the offsets of those that were."""
+
+    code = "events-lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +104,11 @@ class PartitionWorker:
                 # the group tells us soon whether it is ours after all.
                 cause = "fenced"
                 failures += 1
-                await _wait(stop, FENCED_S)
+                await wait_or_stop(stop, FENCED_S)
             except TransportError as error:
                 cause = error.code
                 log.warning("release interrupted", partition=self._number, code=error.code)
-                await _wait(stop, BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                await wait_or_stop(stop, BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
             finally:
                 self.working = False
@@ -126,9 +133,33 @@ class PartitionWorker:
         )
         self._reader = await site.log.open_reader([self._events])
         if committed is not None:
+            await self._check_nothing_is_lost(committed)
             self._reader.seek(self._events, committed)
             self.position = committed
         metrics.HELD_ROUTES.labels(str(self._number)).set(self._state.held_count())
+
+    async def _check_nothing_is_lost(self, committed: int) -> None:
+        beginning, end = await self._bounds()
+        if beginning <= committed <= end:
+            return
+        # Kafka no longer has what we have not read, or has less than we have read: going on would
+        # lose referrals without a word. A person decides; until then every look says so again.
+        metrics.EVENTS_LOST.labels(str(self._number)).set(1)
+        log.critical(
+            "events are missing from Kafka",
+            topic=self._events.topic,
+            partition=self._number,
+            committed=committed,
+            beginning=beginning,
+            end=end,
+        )
+        raise EventsLostError(f"offset out of range @ {self._events.topic}/{self._number}")
+
+    async def _bounds(self) -> tuple[int, int]:
+        if self._reader is None:
+            raise TransportError("the partition has not been taken over")
+        beginning = await self._reader.beginning(self._events)
+        return beginning, await self._reader.end(self._events)
 
     async def _let_go(self) -> None:
         producer, reader = self._producer, self._reader
@@ -255,9 +286,10 @@ class PartitionWorker:
 
     def _count(self, batch: Batch) -> None:
         for (recipient, purpose, outcome), group in groupby(sorted(batch.counts)):
-            metrics.DECISIONS.labels(recipient, purpose, outcome).inc(len(list(group)))
+            number = len(list(group))
+            metrics.DECISIONS.labels(recipient, purpose, outcome).inc(number)
             if outcome == "envelope_only":
-                metrics.ENVELOPE_ONLY.labels(recipient, purpose).inc()
+                metrics.ENVELOPE_ONLY.labels(recipient, purpose).inc(number)
         for code in batch.dead:
             metrics.DEAD_LETTERS.labels("release", code).inc()
         for recipient, purpose in batch.safety:
@@ -266,10 +298,3 @@ class PartitionWorker:
         now = self._site.clock()
         for recorded in batch.recorded:
             metrics.RELEASE_SECONDS.observe(max(0.0, (now - recorded).total_seconds()))
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -94,10 +94,9 @@ class MemoryPartition:
         return records, position
 
     def offset_at(self, timestamp_ms: int) -> int | None:
-        """Return the first offset of a committed record at or after a time."""
-        records, _ = self.read(0, len(self._entries))
-        late = (r.offset for r in records if r.timestamp_ms >= timestamp_ms)
-        return next(late, None)
+        """Return the first offset at or after a time; as in Kafka, aborted records count."""
+        stable = (entry.record for entry in self._entries[: self.stable_end()] if entry.record)
+        return next((r.offset for r in stable if r.timestamp_ms >= timestamp_ms), None)
 
     def wait(self) -> "asyncio.Future[None]":
         """Return a future that is done when something is added; cancel it when no longer needed."""

@@ -108,6 +108,13 @@ RELEASE_SECONDS = Histogram(
     "Seconds from an event being accepted to its views being committed.",
     buckets=LATENCY_BUCKETS_S,
 )
+EVENTS_LOST = Gauge(
+    "crisis_release_events_lost",
+    "1 if Kafka no longer has events this partition has yet to release, or has fewer than were "
+    "released: retention or a lost disk. Page. Hand the outbox over again, then move the group's "
+    "offset by hand.",
+    ("partition",),
+)
 HELD_ROUTES = Gauge(
     "crisis_held_routes", "Routes waiting in crisis.held, by partition.", ("partition",)
 )

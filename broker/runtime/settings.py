@@ -108,7 +108,6 @@ class ReleaseSettings(Part):
     max_batch: int = 500
     dedupe_window: timedelta = timedelta(days=8)
     max_view_bytes: int = 900_000
-    transaction_timeout_s: float = 10.0
     held_retry_s: float = 15.0
 
 

@@ -1,15 +1,23 @@
 """The release process on a memory log: what goes out, what is held, and what is on record."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from broker.codec import avro, wire
-from broker.codec.disclosures import breaks
-from broker.domain.errors import FencedError, MalformedMessageError, OutcomeUnknownError
+from broker.codec.disclosures import breaks, chain_of
+from broker.domain.errors import (
+    FencedError,
+    MalformedMessageError,
+    OutcomeUnknownError,
+    UnwritableError,
+)
 from broker.domain.streams import Output, Partition
 from broker.processes.audit import read_all, verify_chains
 from broker.processes.provisioning import topic_plan
+from broker.processes.release_state import recover
+from broker.processes.release_worker import EventsLostError
 from broker.runtime import topics
 from broker.runtime.memory import MemoryLog
 from tests.support import site as support
@@ -350,3 +358,34 @@ async def test_no_referral_waits_for_its_lane_to_be_compiled(here, monkeypatch):
     await here.work(until=1)
 
     assert len(await here.views()) == 1
+
+
+async def test_the_chain_goes_on_behind_an_aborted_transaction(here):
+    """Quiet days and one kill in mid-transaction do not start the chain anew."""
+    event = example("referral_made.unknown_man_on_bridge", routes=[route()])
+    await here.put(here.event({**event, "reference": "R-1"}))
+    await here.work(until=1)
+    topic = Partition(topics.disclosures_topic("t"), 0)
+    [written] = [record async for record in read_all(here.log, topic)]
+    dying = await here.log.open_transactional_producer("release-local-t-0")
+    junk = Output(partition=topic, key=None, value=b"never committed")
+    nowhere = Output(partition=Partition("no-such-topic", 0), key=None, value=b"")
+    with pytest.raises(UnwritableError):
+        await dying.commit([junk, nowhere], {}, "t.release")
+    await here.log.open_transactional_producer("release-local-t-0")
+    since = datetime.fromtimestamp((written.timestamp_ms + 1) / 1000, UTC)
+
+    state = await recover(here.log, "t", 0, now=since, window=timedelta())
+
+    assert state.chain == chain_of(written.value)
+
+
+async def test_events_that_kafka_has_lost_stop_the_partition_and_say_so(here):
+    """Less in the log than was released is a lost disk: nobody goes on as if nothing were."""
+    await here.put(here.event(example("referral_made.unknown_man_on_bridge", routes=[route()])))
+    producer = await here.log.open_transactional_producer("somebody")
+    events = Partition(topics.events_topic("t"), 0)
+    await producer.commit([], {events: 99}, here.site.group)
+
+    with pytest.raises(EventsLostError):
+        await here.worker()._take_over("assigned")
