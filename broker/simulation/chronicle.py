@@ -14,6 +14,8 @@ from typing import Any, Final
 from broker.domain.lifecycle import Referral, Step, advance, begin
 
 Native = Mapping[str, Any]
+Place = tuple[int, int]
+"""Partition and offset in `events`."""
 
 _SECTIONS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "referral_accepted": ("acceptance", "team", "role", "seen_by"),
@@ -32,11 +34,13 @@ class Event:
     One event of the log.
 
     Attributes:
+        place: Where it stands in `events`.
         native: Envelope and body, decoded.
         size_bytes: Of the record's value.
         seen_at_ms: The log's own timestamp.
     """
 
+    place: Place
     native: Native
     size_bytes: int
     seen_at_ms: int

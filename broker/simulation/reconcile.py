@@ -5,10 +5,10 @@ Pure. An empty list of faults is the proof; a fault names ids, never content.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from broker.simulation.chronicle import Chronicle, Event
+from broker.simulation.chronicle import Chronicle, Event, Place
 
 NO_ROUTE = ("", "")
 VIEWED = ("released", "envelope_only")
@@ -60,7 +60,7 @@ def reconcile(chronicle: Chronicle, receipts: Collection[str] = ()) -> Counts:
         settled[key] = each["outcome"]
     faults = [
         *_missing("accepted and not in the log", set(receipts) - events.keys()),
-        *_dead_or_missing(due - settled.keys(), len(chronicle.dead)),
+        *_lost({key[0] for key in due - settled.keys()}, {key[0] for key in settled}, chronicle),
         *_missing("disclosed, but never accepted", {key[0] for key in settled.keys() - due}),
         *_missing("disclosed twice", {key[0] for key in twice}),
         *_views(chronicle, settled),
@@ -92,11 +92,32 @@ def _views(chronicle: Chronicle, settled: dict[tuple[str, str, str], str]) -> It
         yield f"held: {held} on record, {len(open_held) - resolved} waiting"
 
 
-def _dead_or_missing(missing: set[tuple[str, str, str]], dead: int) -> Iterator[str]:
-    # A dead letter says where it stood, not what it was: only the number can be held against it.
-    events = {event_id for event_id, _, _ in missing}
-    if len(events) > dead:
-        yield from _missing("accepted, neither released nor held nor dead", events)
+def _lost(missing: set[str], settled: set[str], chronicle: Chronicle) -> Iterator[str]:
+    """Hold dead letters against events by the place that their headers name."""
+    standing = {event.place: event.event_id for event in chronicle.events}
+    copies = Counter(standing.values())
+    dead = Counter(map(_source, chronicle.dead))
+    buried = {standing[place] for place in dead if place in standing}
+    yield from _missing("accepted, neither released nor held nor dead", missing - buried)
+    # An id that came again with other content: the first is released, only the second is dead.
+    both = {event_id for event_id in buried & settled if copies[event_id] == 1}
+    yield from _missing("dead, and on record as well", both)
+    for place, count in dead.items():
+        if place not in standing:
+            yield "dead letter of nothing that was accepted" + _at(place)
+        if count > 1:
+            yield "dead twice" + _at(place)
+
+
+def _source(headers: Mapping[str, bytes]) -> Place | None:
+    try:
+        return int(headers["source-partition"]), int(headers["source-offset"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _at(place: Place | None) -> str:
+    return f": partition {place[0]}, offset {place[1]}" if place else ": no place in its headers"
 
 
 def _missing(what: str, ids: Collection[str]) -> Iterator[str]:

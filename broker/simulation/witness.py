@@ -124,7 +124,12 @@ class Witness:
     def _event(self, record: Record) -> Event:
         number, start = wire.unframe(record.value)
         native: Mapping[str, Any] = avro.decode(self._events[number], record.value[start:])
-        return Event(native=native, size_bytes=len(record.value), seen_at_ms=record.timestamp_ms)
+        return Event(
+            place=(record.partition.number, record.offset),
+            native=native,
+            size_bytes=len(record.value),
+            seen_at_ms=record.timestamp_ms,
+        )
 
     async def _view(self, record: Record, recipient: str, purpose: str) -> ViewSeen:
         number, start = wire.unframe(record.value)

@@ -34,7 +34,7 @@ NATIVE = {
     "safety_warnings": [{"kind": "dog"}, {"kind": "blade"}],
     "informant": None,
 }
-EVENT = Event(native=NATIVE, size_bytes=1, seen_at_ms=0)
+EVENT = Event(place=(0, 0), native=NATIVE, size_bytes=1, seen_at_ms=0)
 TEAM = Treatment(
     recipient="northvale-crisis",
     released=frozenset({"risk.weapon", "safety_warnings.kind"}),

@@ -24,7 +24,7 @@ def event(number: int, *routes: tuple[str, str]) -> Event:
         "urgency": {"rank": "urgent"},
         "routes": [{"recipient": recipient, "purpose": purpose} for recipient, purpose in routes],
     }
-    return Event(native={"envelope": envelope}, size_bytes=1, seen_at_ms=0)
+    return Event(place=(0, number), native={"envelope": envelope}, size_bytes=1, seen_at_ms=0)
 
 
 def disclosure(number: int, route: tuple[str, str], outcome: str, supersedes: str = "") -> Any:
@@ -137,16 +137,52 @@ def test_a_disclosure_of_nothing_is_found(whole: Chronicle) -> None:
     assert reconcile(whole).faults == ("disclosed, but never accepted: e7",)
 
 
-def test_a_dead_letter_accounts_for_one_event_and_no_more(whole: Chronicle) -> None:
-    """What is dead is neither released nor held, but it is there."""
+def dead(offset: int) -> dict[str, bytes]:
+    """Return the headers of a dead letter by where it stood in `events`."""
+    return {"source-partition": b"0", "source-offset": str(offset).encode()}
+
+
+def test_a_dead_letter_accounts_for_the_event_at_its_place_only(whole: Chronicle) -> None:
+    """Two events without a record and one dead letter: the one that it stands for is found."""
     whole.add_event(event(4, TEAM))
-    whole.dead.append({"stage": b"release"})
+    whole.dead.append(dead(4))
 
     assert reconcile(whole).faults == ()
 
     whole.add_event(event(5, TEAM))
 
-    assert reconcile(whole).faults != ()
+    assert reconcile(whole).faults == ("accepted, neither released nor held nor dead: e5",)
+
+
+def test_a_dead_letter_of_another_place_excuses_nothing(whole: Chronicle) -> None:
+    """As many dead letters as lost events prove nothing."""
+    whole.add_event(event(4, TEAM))
+    whole.dead += [dead(9), {"stage": b"release"}]
+
+    assert reconcile(whole).faults == (
+        "accepted, neither released nor held nor dead: e4",
+        "dead letter of nothing that was accepted: partition 0, offset 9",
+        "dead letter of nothing that was accepted: no place in its headers",
+    )
+
+
+def test_what_is_dead_is_not_released_as_well_nor_dead_twice(whole: Chronicle) -> None:
+    """Each event has one end."""
+    whole.dead += [dead(2), dead(2)]
+
+    assert reconcile(whole).faults == (
+        "dead, and on record as well: e2",
+        "dead twice: partition 0, offset 2",
+    )
+
+
+def test_a_reused_id_is_dead_at_its_second_place_only(whole: Chronicle) -> None:
+    """The first event of an id is released; other content under it is set aside."""
+    again = event(2, TEAM)
+    whole.add_event(Event(place=(0, 8), native=again.native, size_bytes=1, seen_at_ms=0))
+    whole.dead.append(dead(8))
+
+    assert reconcile(whole).faults == ()
 
 
 def test_something_held_that_is_not_waiting_is_found(whole: Chronicle) -> None:
