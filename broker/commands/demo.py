@@ -33,11 +33,15 @@ def demo(
     Example: crisis-broker demo --once
     """
     from broker.simulation.run_demo import run_demo
+    from broker.simulation.scenarios import load_scenarios
 
     if kafka and memory:
         raise typer.BadParameter("--kafka and --memory exclude each other")
     if as_json and not once:
         raise typer.BadParameter("--json needs --once")
+    numbers = [each.number for each in load_scenarios()]
+    if not set(only or ()) <= set(numbers):
+        raise typer.BadParameter(f"there are {numbers[0]} to {numbers[-1]}", param_hint="--only")
     log = "kafka" if kafka else "memory" if memory else ""
     raise typer.Exit(
         run_demo(

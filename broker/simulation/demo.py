@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +29,7 @@ from broker.simulation.fleet import Fleet, MemoryFleet, ProcessFleet
 from broker.simulation.performance import Performance, watch_and_play
 from broker.simulation.play import Player
 from broker.simulation.progress import Progress
-from broker.simulation.scenarios import load_scenarios
+from broker.simulation.scenarios import Scenario, load_scenarios
 from broker.simulation.screen import show_banner
 from broker.simulation.stage import Stage, set_the_stage, write_parties
 from broker.simulation.standins import Standins
@@ -80,6 +79,7 @@ async def perform(
     Returns:
         Whether every referral was settled by a team, in = out, and everybody saw what they must.
     """
+    chosen = _chosen(options.scenarios)
     progress = Progress(console)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_folder(options.keep))
@@ -87,18 +87,26 @@ async def perform(
         player = Player(
             running.standins, running.witness, running.stage.settings.secret(), secrets.token_hex(4)
         )
-        chosen = [
-            each
-            for each in load_scenarios()
-            if not options.scenarios or each.number in options.scenarios
-        ]
         performance = await watch_and_play(
             running.witness, player, chosen, console, _kafka_breaker(running, console), progress
         )
         with progress.step("counting what went in against what came out"):
-            evidence = await gather(running.stage, running.fleet, running.standins, performance)
+            evidence = await gather(
+                running.stage,
+                running.fleet,
+                running.standins,
+                performance,
+                [each.number for each in chosen],
+            )
         await show(running, performance, evidence)
     return evidence.ok
+
+
+def _chosen(numbers: tuple[int, ...]) -> list[Scenario]:
+    known = {each.number: each for each in load_scenarios()}
+    if any(number not in known for number in numbers):
+        raise ConfigurationError("there is no such scenario @ --only")
+    return [each for each in known.values() if not numbers or each.number in numbers]
 
 
 @asynccontextmanager
@@ -197,10 +205,12 @@ async def _following(witness: Witness) -> AsyncIterator[None]:
 
 def _kafka_breaker(
     running: Running, console: Console
-) -> Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | None:
-    """Return what does something while Kafka is stopped; None where Kafka is not ours to stop."""
+) -> Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | str:
+    """Return what does something while Kafka is stopped, or why Kafka is not ours to stop."""
+    if isinstance(running.fleet, MemoryFleet):
+        return "a log in memory has no outage"
     if not running.owns_kafka:
-        return None
+        return "this Kafka was given and is not the demo's to stop"
     folder = running.stage.folder / "kafka"
 
     async def without_kafka(act: Callable[[], Awaitable[None]]) -> None:
@@ -228,8 +238,3 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_terminal() -> bool:
-    """Whether a person is looking: then lines may be rewritten in place."""
-    return sys.stdout.isatty()

@@ -2,7 +2,7 @@
 Gathers the evidence of a run: chains, counts, who saw what, and what logs and metrics gave away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from broker.processes.audit import verify_chains
@@ -22,6 +22,9 @@ class Evidence:
     What a run has shown.
 
     Attributes:
+        asked: Numbers of the scenarios that were to be played.
+        played: Numbers of those that were, each as often as it was played.
+        receipts: How many receipts intake gave.
         items: Everything the agencies' systems took.
         counts: In against out.
         records: Disclosure records by partition, and the places that break the chain.
@@ -31,6 +34,9 @@ class Evidence:
         troubled: Scenarios in which something did not happen.
     """
 
+    asked: tuple[int, ...]
+    played: tuple[int, ...]
+    receipts: int
     items: tuple[Item, ...]
     counts: Counts
     records: Mapping[int, tuple[int, list[int]]]
@@ -53,10 +59,22 @@ class Evidence:
         return f"{said}: {total} records in {partitions} partitions, each linked to the one before"
 
     @property
+    def something_happened(self) -> bool:
+        """Whether all that was asked for was played and something came out: nothing proves nothing."""
+        return (
+            bool(self.asked)
+            and sorted(self.asked) == sorted(self.played)
+            and self.receipts >= len(self.asked)
+            and self.counts.views > 0
+        )
+
+    @property
     def ok(self) -> bool:
         """Whether everything that had to be so is so."""
         return (
-            self.chain_holds
+            self.something_happened
+            and self.counts.dead == 0
+            and self.chain_holds
             and self.counts.add_up
             and all(check.holds for check in self.checks)
             and not any(self.faults.values())
@@ -66,9 +84,9 @@ class Evidence:
 
 
 async def gather(
-    stage: Stage, fleet: Fleet, standins: Standins, performance: Performance
+    stage: Stage, fleet: Fleet, standins: Standins, performance: Performance, asked: Iterable[int]
 ) -> Evidence:
-    """Gather the evidence while everything still runs."""
+    """Gather the evidence while everything still runs; *asked* are the scenarios to be played."""
     items, faults = await standins.received()
     chronicle, played = performance.chronicle, performance.played
     receipts = [receipt["event_id"] for each in played for receipt in each.receipts]
@@ -80,6 +98,9 @@ async def gather(
     checks += check_silence([each.scenario for each in played], await _places(stage, fleet))
     cases = chronicle.cases
     return Evidence(
+        asked=tuple(asked),
+        played=tuple(each.scenario.number for each in played),
+        receipts=len(receipts),
         items=tuple(items),
         counts=reconcile(chronicle, receipts),
         records=await verify_chains(stage.settings, fleet.log),

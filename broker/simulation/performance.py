@@ -58,7 +58,7 @@ async def watch_and_play(
     player: Player,
     scenarios: Sequence[Scenario],
     console: Console,
-    without_kafka: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | None,
+    without_kafka: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | str,
     progress: Progress,
 ) -> Performance:
     """Play *scenarios* and show them; returns once everything has reached its agency."""

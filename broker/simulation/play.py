@@ -23,6 +23,7 @@ BETWEEN_S: Final = 0.35
 """Between two scenarios, so that a person can follow."""
 
 LOOK_S: Final = 0.15
+OUTAGE: Final = "the outage"
 ACKNOWLEDGE: Final = {"event": "referral_acknowledged"}
 
 
@@ -36,6 +37,7 @@ class Played:
         receipts: Of everything the sender sent, in order.
         accept_s: Seconds to each receipt.
         trouble: What did not happen, in words; empty if all did.
+        left_out: What of the scenario could not be played here, and why.
     """
 
     scenario: Scenario
@@ -43,6 +45,7 @@ class Played:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     accept_s: list[float] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 class Player:
@@ -59,21 +62,27 @@ class Player:
         self,
         scenarios: Sequence[Scenario],
         *,
-        without_kafka: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | None,
+        without_kafka: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]] | str,
     ) -> None:
         """
         Play all scenarios, those that need Kafka away last and alone.
 
+        Where it cannot be away, they are played as if it were not asked for, and say so.
+
         Args:
             scenarios: In the order to be sent.
-            without_kafka: Does something while Kafka is stopped; None if it cannot be.
+            without_kafka: Does something while Kafka is stopped, or the reason why it cannot be.
         """
-        together = [each for each in scenarios if not (each.kafka_down and without_kafka)]
+        can_stop = not isinstance(without_kafka, str)
+        together = [each for each in scenarios if not (each.kafka_down and can_stop)]
         async with asyncio.TaskGroup() as group:
             for scenario in together:
-                group.create_task(self._play(self._open(scenario)))
+                played = self._open(scenario)
+                if scenario.kafka_down:
+                    played.left_out[OUTAGE] = str(without_kafka)
+                group.create_task(self._play(played))
                 await asyncio.sleep(BETWEEN_S)
-        if without_kafka is not None:
+        if not isinstance(without_kafka, str):
             for scenario in (each for each in scenarios if each.kafka_down):
                 await self._play_without_kafka(scenario, without_kafka)
         await self._until_delivered()

@@ -110,20 +110,21 @@ def heading(words: str) -> Rule:
 
 
 def verdicts(
-    scenarios: Sequence[Scenario], checks: Sequence[Check], trouble: Mapping[int, Sequence[str]]
+    scenarios: Sequence[Scenario],
+    checks: Sequence[Check],
+    trouble: Mapping[int, Sequence[str]],
+    left_out: Mapping[int, Mapping[str, str]],
 ) -> RenderableType:
-    """Return, per scenario, what it shows, whether it held, and what is coming."""
+    """Return, per scenario, what it shows, whether it held, what was left out, what is coming."""
     table = Table(box=None, show_header=False, expand=True, padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     for scenario in scenarios:
         mine = [check for check in checks if check.scenario == scenario.number]
         wrong = [check for check in mine if not check.holds]
-        bad = bool(wrong or trouble.get(scenario.number))
-        table.add_row(
-            Text("✗ no" if bad else "✓ ok", "bold red" if bad else "bold green"),
-            _verdict(scenario, mine, [*map(str, wrong), *trouble.get(scenario.number, ())]),
-        )
+        faults = [*map(str, wrong), *trouble.get(scenario.number, ())]
+        missing = left_out.get(scenario.number, {})
+        table.add_row(_mark(faults, missing), _verdict(scenario, mine, faults, missing))
     return Group(heading("What each scenario shows"), table)
 
 
@@ -285,7 +286,15 @@ def _clauses(plan: Native) -> list[str]:
     return [*rules, *(["default deny"] if NOT_GRANTED in named else [])]
 
 
-def _verdict(scenario: Scenario, mine: Sequence[Check], wrong: Sequence[str]) -> Text:
+def _mark(faults: Sequence[str], missing: Mapping[str, str]) -> Text:
+    if faults:
+        return Text("✗ no", "bold red")
+    return Text("~ part", "bold yellow") if missing else Text("✓ ok", "bold green")
+
+
+def _verdict(
+    scenario: Scenario, mine: Sequence[Check], wrong: Sequence[str], missing: Mapping[str, str]
+) -> Text:
     seen = sum(check.rule == "sees" for check in mine)
     unseen = sum(check.rule in ("never sees", "gets nothing") for check in mine)
     text = Text()
@@ -294,6 +303,8 @@ def _verdict(scenario: Scenario, mine: Sequence[Check], wrong: Sequence[str]) ->
     text.append(f"\n{seen} texts that had to arrive, {unseen} that must be nowhere", "dim")
     for each in wrong:
         text.append(f"\n{each}", "bold red")
+    for what, why in missing.items():
+        text.append(f"\nnot played here: {what}, because {why}", "yellow")
     for name, what in scenario.coming.items():
         text.append(f"\ncoming: {name} — {what}", "dim italic")
     return text

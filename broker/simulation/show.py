@@ -49,7 +49,8 @@ def show_run(
         _show_referral(console, running, performance, evidence, played, case)
     scenarios = sorted((each.scenario for each in performance.played), key=lambda s: s.number)
     trouble = {each.scenario.number: each.trouble for each in performance.played}
-    console.print(verdicts(scenarios, evidence.checks, trouble))
+    left_out = {each.scenario.number: each.left_out for each in performance.played}
+    console.print(verdicts(scenarios, evidence.checks, trouble, left_out))
     console.print()
     console.print(totals(evidence.counts, _figures(running, performance, evidence)))
 

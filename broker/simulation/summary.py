@@ -100,6 +100,7 @@ def _referral(played: Played, chronicle: Chronicle) -> dict[str, Any]:
         "sender": played.scenario.sender,
         "routes": list(played.scenario.routes),
         "trouble": played.trouble,
+        "not_played_here": played.left_out,
     }
     if case is None or case.state is None:
         return found | {"state": "not read", "settled": False}

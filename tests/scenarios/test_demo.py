@@ -27,6 +27,7 @@ def test_without_java_it_goes_on_in_memory_and_says_why(
     run = play("--only", "4", **no_java)
 
     assert (run.code, run.summary["log"]) == (0, "memory"), run.told
+    assert run.referral(4)["not_played_here"] == {}
     assert "There is no Kafka on this machine" in run.told
     assert "java is missing" in run.told
 
@@ -90,6 +91,19 @@ def test_in_a_pipe_there_is_no_colour_and_nothing_is_rewritten(tmp_path: Path) -
         "chain verified",
     ):
         assert words in re.sub(r"[\s│]+", " ", done.stdout)
+
+
+def test_a_scenario_that_is_not_there_is_a_usage_error() -> None:
+    """A run of nothing must never say that all is well."""
+    done = subprocess.run(
+        [*DEMO, "--once", "--memory", "--json", "--only", "99"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there are 1 to 10" in done.stderr
 
 
 def test_json_needs_an_end() -> None:

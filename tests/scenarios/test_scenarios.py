@@ -134,6 +134,11 @@ def test_9_a_lapsed_agreement_narrows_nothing_and_is_marked(run: Run) -> None:
     assert {each["overdue_days"] for each in mine} == {1}
 
 
+def test_9_says_that_the_outage_was_not_played(run: Run) -> None:
+    """Neither log of this run is one that the demo may stop: nobody takes the outage for proved."""
+    assert set(run.referral(9)["not_played_here"]) == {"the outage"}
+
+
 def test_10_a_cad_export_becomes_a_referral(run: Run) -> None:
     """The force's own columns arrive as decision and ground, and the unmapped one does not."""
     (made,) = (v for v in run.views(10, TEAM) if v["event_type"] == "referral_made")
@@ -156,5 +161,6 @@ def test_9_intake_keeps_its_promise_while_kafka_is_down(play: Callable[..., Run]
 
     assert found.summary, found.told
     assert found.referral(9)["trouble"] == []
+    assert found.referral(9)["not_played_here"] == {}
     assert found.summary["counts"]["in_equals_out"]
     assert (found.code, "Kafka is stopped now" in found.told) == (0, True), found.told
