@@ -16,9 +16,21 @@ def referral_id(secret: bytes, party: str, reference: str) -> str:
     return _derive(secret, b"referral", party, reference)
 
 
-def event_id(secret: bytes, party: str, idempotency_key: str, index: int = 0) -> str:
-    """Return the id of event number *index* in the message with this idempotency key."""
-    return _derive(secret, b"event", party, idempotency_key, str(index))
+def event_id(
+    secret: bytes, party: str, idempotency_key: str, index: int = 0, *, place: str = ""
+) -> str:
+    """
+    Return the id of event number *index* in the message with this idempotency key.
+
+    Args:
+        secret: Site secret.
+        party: Who sent it.
+        idempotency_key: Stated or derived; never of anything that a recipient must not see, since
+            everybody who is told of the event sees its id.
+        index: Place of the event in its message.
+        place: Referral id of the address: one key at two addresses is two events.
+    """
+    return _derive(secret, b"event", party, idempotency_key, str(index), place)
 
 
 def release_id(secret: bytes, event: str, recipient: str, purpose: str) -> str:

@@ -1,8 +1,8 @@
 """
 Makes an event of what a party sent: pure, apart from being told the time.
 
-Ids and digest depend on party, key and content only, so that two intakes given the same message
-make the same event.
+Ids depend on party, address and key, the digest on content as well, and nothing on clock or
+instance: two intakes given the same message make the same event.
 """
 
 import json
@@ -27,6 +27,8 @@ Native = dict[str, Any]
 REGIMES: Mapping[PartyKind, str] = {PartyKind.POLICE: "dpa_part_3"}
 """Everybody else holds the data under the UK GDPR."""
 
+_KEY_MEMBERS = ("reference", "event_type", "sequence", "occurred_at")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -42,6 +44,7 @@ class Draft:
         routes: Native `crisis.types.Route` records, those of the sender and those added.
         findings: Everything noticed.
         size: Bytes of the message it came in.
+        has_derived_key: Whether neither caller nor format stated an idempotency key.
     """
 
     parsed: ParsedDocument
@@ -52,29 +55,26 @@ class Draft:
     routes: Sequence[Mapping[str, Any]]
     findings: Sequence[Finding]
     size: int = 0
+    has_derived_key: bool = False
 
 
-def content_digest(secret: bytes, document: Mapping[str, Any]) -> bytes:
+def content_digest(secret: bytes, document: Mapping[str, Any], place: str = "") -> bytes:
     """
-    Return the keyed digest of a canonical document.
+    Return the keyed digest of a canonical document and of the referral id it is addressed to.
 
     The order of members plays no part; clock and instance do not either.
     """
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return ids.digest(secret, canonical.encode())
+    return ids.digest(secret, f"{place}\n{canonical}".encode())
 
 
-def derived_key(document: Mapping[str, Any], place: str, digest: bytes) -> str:
+def derived_key(document: Mapping[str, Any]) -> str:
     """
     Return the idempotency key of a message whose sender gives none.
 
-    Args:
-        document: The canonical document.
-        place: Referral id of the address, empty if there is none.
-        digest: Its content digest: changed content is another event.
+    Every recipient sees the event's id, so nothing that may be withheld has a part in it.
     """
-    stated = (document.get("reference"), document.get("event_type"), document.get("sequence"))
-    return "|".join([place, *("" if part is None else str(part) for part in stated), digest.hex()])
+    return json.dumps([document.get(name) for name in _KEY_MEMBERS], separators=(",", ":"))
 
 
 def assemble(draft: Draft, recorded_at: datetime) -> Native:

@@ -96,16 +96,23 @@ class DraftReader:
         referral_id, standing = await self._standing(parsed, intent)
         if not standing.may(parsed.event_type):
             raise refuse(Code.FORBIDDEN, "$.event_type", "not this party's to send")
-        digest = content_digest(self.secret, inbound.document)
+        stated_key = intent.key or inbound.idempotency_key
         routes, route_findings = self._routes(parsed, intent.party, standing)
         return Draft(
             parsed=parsed,
             party=intent.party,
             referral_id=referral_id,
-            event_id=self._event_id(inbound, intent, index, digest),
-            digest=digest,
+            event_id=ids.event_id(
+                self.secret,
+                intent.party.id,
+                stated_key or derived_key(inbound.document),
+                index if intent.key else 0,
+                place=intent.referral_id,
+            ),
+            digest=content_digest(self.secret, inbound.document, intent.referral_id),
             routes=routes,
             size=intent.size,
+            has_derived_key=not stated_key,
             findings=(
                 *inbound.findings,
                 *parsed.findings,
@@ -128,14 +135,6 @@ class DraftReader:
         if parsed.event_type == "referral_made":
             return referral_id, Standing(is_sender=True, sender=party)
         return referral_id, await self.standings.of_maker(party, referral_id)
-
-    def _event_id(self, inbound: Inbound, intent: Intent, index: int, digest: bytes) -> str:
-        party = intent.party.id
-        if intent.key:
-            return ids.event_id(self.secret, party, intent.key, index)
-        place = intent.referral_id
-        key = inbound.idempotency_key or derived_key(inbound.document, place, digest)
-        return ids.event_id(self.secret, party, key)
 
     def _routes(
         self, parsed: ParsedDocument, party: Party, standing: Standing

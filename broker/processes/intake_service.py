@@ -5,6 +5,7 @@ Intake without a transport: messages in, receipts out, and nothing is promised b
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -18,6 +19,11 @@ from broker.runtime.problems import Code, Problem
 from broker.runtime.retry import RANKS
 from connectors.contract import Inbound
 
+OTHER_CONTENT: Final = (
+    "other content came before with this reference, event type, sequence and time:"
+    " state an Idempotency-Key or another sequence"
+)
+"""A key that is derived holds only what every recipient may see, so content cannot tell two apart."""
 log = structlog.get_logger()
 
 
@@ -91,7 +97,7 @@ class Intake:
             self.notify()
             for (number, (draft, _)), result in zip(entries.items(), results, strict=True):
                 if isinstance(result, Conflict):
-                    problems[number] = Problem(code=Code.CONFLICT)
+                    problems[number] = _conflict(draft)
                 else:
                     receipts.append(result)
                     _count(draft, result)
@@ -103,6 +109,11 @@ def most_urgent(drafts: Sequence[Draft | Problem]) -> str:
     """Return the highest rank among drafts, as far as there are any."""
     ranks = {draft.parsed.urgency["rank"] for draft in drafts if isinstance(draft, Draft)}
     return next((rank for rank in RANKS if rank in ranks), RANKS[-1])
+
+
+def _conflict(draft: Draft) -> Problem:
+    errors = [("$", OTHER_CONTENT)] if draft.has_derived_key else []
+    return Problem(code=Code.CONFLICT, errors=errors)
 
 
 def _too_large(max_bytes: int) -> Problem:

@@ -57,7 +57,8 @@ PROBLEMS: Final[Mapping[Code, Kind]] = {
     Code.CONFLICT: Kind(
         HTTPStatus.CONFLICT,
         "This idempotency key came before with other content",
-        "Use a new key for new content; send the same content to see its receipt again.",
+        "Use a new key for new content (without keys: another sequence); send the same content to"
+        " see its receipt again. If it is urgent: phone.",
     ),
     Code.WRONG_ENVIRONMENT: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY,

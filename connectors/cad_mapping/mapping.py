@@ -97,7 +97,8 @@ class Event(_Model):
         occurred_at: Column of the time.
         format: Of that time.
         sequence: Column of the site's own count, if it keeps one.
-        key: Columns that make a repeat of a row the same row; none means the whole content.
+        key: Columns that make a repeat of a row the same row; none means reference, event type,
+            sequence and time. The event id follows from them, so they hold nothing withheld.
     """
 
     type: str = "referral_made"

@@ -59,6 +59,25 @@ async def test_who_has_received_a_referral_may_answer_it(site: IntakeSite) -> No
     assert (await site.stored())[-1]["envelope"]["sender"] == TEAM
 
 
+async def test_one_key_at_two_addresses_is_two_events(site: IntakeSite) -> None:
+    """The same answer with the same key for another referral is stored and not taken for a repeat."""
+    made = [referral(reference=f"R-{number}") for number in (1, 2)]
+    referrals = [(await site.send(each)).json()["referral_id"] for each in made]
+    for referral_id in referrals:
+        site.index.disclose(referral_id, disclosed(TEAM))
+    key = {"Idempotency-Key": "shift-7"}
+    receipts = [
+        (await site.send(answer(), TEAM, to=referral_id, **key)).json() for referral_id in referrals
+    ]
+
+    assert [receipt["referral_id"] for receipt in receipts] == referrals
+    assert [receipt["repeated"] for receipt in receipts] == [False, False]
+    events = [event["envelope"] for event in (await site.stored())[2:]]
+    assert [event["referral_id"] for event in events] == referrals
+    assert len({event["event_id"] for event in events}) == 2
+    assert len({event["content_digest"] for event in events}) == 2
+
+
 async def test_an_answer_works_where_the_referral_was_not_made(site: IntakeSite) -> None:
     """An intake that never saw the referral finds its sender in the disclosures."""
     site.index.disclose(ELSEWHERE, disclosed(TEAM))

@@ -79,6 +79,23 @@ async def test_a_key_with_other_content_is_a_conflict(site: IntakeSite) -> None:
     assert len(await site.stored()) == 1
 
 
+async def test_without_a_key_other_content_is_a_conflict_that_says_what_to_do(
+    site: IntakeSite,
+) -> None:
+    """The derived key holds no content, so changed content needs a key or a sequence of its own."""
+    await site.send(referral())
+    changed = referral(body={"handover_summary": "She has left the bridge."})
+    response = await site.send(changed)
+
+    assert response.status_code == 409
+    (error,) = response.json()["errors"]
+    assert error["path"] == "$"
+    assert error["rule"].endswith("state an Idempotency-Key or another sequence")
+    assert (await site.send({**changed, "sequence": 2})).status_code == 202
+    assert (await site.send(changed, **{"Idempotency-Key": "k-2"})).status_code == 202
+    assert len(await site.stored()) == 3
+
+
 async def test_many_at_once_with_one_key_are_one_event(site: IntakeSite) -> None:
     """Even requests that run at the same time make one event."""
     responses = await asyncio.gather(*(site.send(referral()) for _ in range(20)))

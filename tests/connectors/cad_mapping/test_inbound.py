@@ -171,7 +171,7 @@ def test_the_rota_decides_by_column_and_time_of_day() -> None:
 
 
 def test_key_columns_make_a_repeat_the_same_row() -> None:
-    """With key columns the key is theirs, without any the content decides."""
+    """With key columns the key is theirs, without any intake derives one."""
     keyed = one({"REV": "7"}, event={**EVENT, "key": ["URN", "REV"]})
 
     assert keyed.idempotency_key == "referral_made\x1fU1\x1f7"
