@@ -14,9 +14,8 @@ from typing import Final
 
 import structlog
 
-from broker.codec.agreement_toml import load_book
+from broker.codec.agreement_toml import load_agreements
 from broker.codec.catalogue import load_catalogue
-from broker.domain.agreements import AgreementBook
 from broker.domain.errors import ConfigurationError, TransportError
 from broker.domain.streams import Log
 from broker.processes.deliver_agency import Agency, open_agency, read_secret
@@ -97,7 +96,7 @@ class Deliver:
     ) -> None:
         to = load_parties(settings.parties_file).deliver_to(recipient)
         catalogue = load_catalogue(settings.schemas_dir)
-        book = load_book(settings.agreements_dir, catalogue)
+        agreements = load_agreements(settings.agreements_dir, catalogue, today=clock().date())
         self._recipient = recipient
         self._settings = settings.deliver
         self._inbox = inbox
@@ -105,7 +104,12 @@ class Deliver:
         connector = _connector(recipient, to)
         self._warm_up = connector.warm_up
         self._agency = self._open_agency(to, connector)
-        self._lock = SecondLock(catalogue=catalogue, book=book, recipient=recipient)
+        self._lock = SecondLock(
+            catalogue=catalogue,
+            agreements=agreements,
+            recipient=recipient,
+            today=lambda: clock().date(),
+        )
         self.opener = ViewOpener(
             registry=open_registry(settings),
             lock=self._lock,
@@ -127,7 +131,7 @@ class Deliver:
         )
         self.reader = LaneReader(
             kafka=kafka,
-            lanes=lanes_of(settings, recipient, book),
+            lanes=lanes_of(settings, recipient, self._lock.purposes()),
             opener=self.opener,
             inbox=inbox,
             clock=clock,
@@ -219,16 +223,15 @@ class Deliver:
             log.info("closed views forgotten", count=count, recipient=self._recipient)
 
 
-def lanes_of(settings: Settings, recipient: str, book: AgreementBook) -> Lanes:
+def lanes_of(settings: Settings, recipient: str, purposes: frozenset[str]) -> Lanes:
     """Return the recipient's lanes; raises ConfigurationError if no agreement names it."""
-    purposes = {
-        release_topic(settings.namespace, recipient, purpose): purpose
-        for party, purpose in sorted(book.lanes())
-        if party == recipient
-    }
     if not purposes:
         raise ConfigurationError("no agreement has this recipient @ recipient")
-    return Lanes(recipient=recipient, purposes=purposes, secret=settings.secret())
+    topics = {
+        release_topic(settings.namespace, recipient, purpose): purpose
+        for purpose in sorted(purposes)
+    }
+    return Lanes(recipient=recipient, purposes=topics, secret=settings.secret())
 
 
 def _connector(recipient: str, to: DeliverTo) -> ConnectorSpec:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from broker.codec import avro, wire
 from broker.codec.registry import SchemaRegistry
 from broker.domain.errors import InputError, MalformedMessageError
-from broker.processes.deliver_lock import OverSharedError, SecondLock
+from broker.processes.deliver_lock import SecondLock
 from broker.runtime.inbox_rows import Due
 from connectors.contract import View
 
@@ -31,7 +31,6 @@ class Decoded:
     native: dict[str, Any] = field(repr=False)
     schema: dict[str, Any] = field(repr=False)
     schema_id: int
-    value: bytes = field(repr=False)
 
 
 class ViewOpener:
@@ -42,21 +41,12 @@ class ViewOpener:
         registry: Where writer schemas are asked for.
         lock: The second lock.
         environment: Of this installation; canaries pass as well.
-        canary_secret: Stands in a withheld field of every canary; must never arrive.
     """
 
-    def __init__(
-        self,
-        *,
-        registry: SchemaRegistry,
-        lock: SecondLock,
-        environment: str,
-        canary_secret: bytes = b"",
-    ) -> None:
+    def __init__(self, *, registry: SchemaRegistry, lock: SecondLock, environment: str) -> None:
         self._registry = registry
         self._lock = lock
         self._environment = environment
-        self._canary_secret = canary_secret
 
     async def decode(self, value: bytes) -> Decoded:
         """
@@ -71,7 +61,7 @@ class ViewOpener:
         if [part["name"] for part in schema.get("fields", ())] != PARTS:
             raise MalformedMessageError([("$", "not a view")])
         native = avro.decode(schema, value, start)
-        return Decoded(native=native, schema=schema, schema_id=schema_id, value=value)
+        return Decoded(native=native, schema=schema, schema_id=schema_id)
 
     def check(self, decoded: Decoded, purpose: str) -> None:
         """
@@ -82,8 +72,6 @@ class ViewOpener:
             InputError: This view cannot be delivered as it stands.
         """
         self._lock.check(decoded.schema, decoded.schema_id, decoded.native, purpose)
-        if self._canary_secret and self._canary_secret in decoded.value:
-            raise OverSharedError("canary secret of a withheld field has arrived @ body")
         if decoded.native["envelope"]["environment"] not in (self._environment, CANARY):
             raise EnvironmentCrossedError("view is of another environment @ envelope.environment")
 
