@@ -18,6 +18,7 @@ from broker.commands import (
     demo,
     disclosures,
     doctor,
+    held,
     kafka,
     keys,
     registry,
@@ -60,6 +61,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=RUN)
 app.command("simulate", rich_help_panel=RUN)(simulate.simulate)
 app.add_typer(agreements.app, name="agreements", rich_help_panel=LOOK)
 app.add_typer(disclosures.app, name="disclosures", rich_help_panel=LOOK)
+app.add_typer(held.app, name="held", rich_help_panel=LOOK)
 app.add_typer(deliver.app, name="deliver", rich_help_panel=LOOK)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=LOOK)
 app.add_typer(registry.app, name="registry", rich_help_panel=LOOK)

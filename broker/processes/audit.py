@@ -21,7 +21,7 @@ async def verify_chains(
     """Return, by partition, how many records there are and the places that break the chain."""
     topic = disclosures_topic(settings.namespace)
     results: dict[int, tuple[int, list[int]]] = {}
-    async with _log(settings, log) as kafka:
+    async with opened(settings, log) as kafka:
         for number in range(await kafka.partitions(topic)):
             partition = Partition(topic, number)
             values = [record.value async for record in read_all(kafka, partition)]
@@ -36,7 +36,7 @@ async def disclosures_of(
 ) -> list[Mapping[str, Any]]:
     """Return every disclosure of one referral, oldest first."""
     topic = disclosures_topic(settings.namespace)
-    async with _log(settings, log) as kafka:
+    async with opened(settings, log) as kafka:
         partition = Partition(topic, partition_of(referral_id, await kafka.partitions(topic)))
         found = [read_disclosure(record.value) async for record in read_all(kafka, partition)]
     return [record for record in found if record["referral_id"] == referral_id]
@@ -61,7 +61,8 @@ async def _begins_at_zero(log: Log, partition: Partition) -> bool:
 
 
 @asynccontextmanager
-async def _log(settings: Settings, log: Log | None) -> AsyncIterator[Log]:
+async def opened(settings: Settings, log: Log | None) -> AsyncIterator[Log]:
+    """Use *log*, or open the one of the settings and close it afterwards."""
     if log is not None:
         yield log
         return

@@ -116,7 +116,10 @@ EVENTS_LOST = Gauge(
     ("partition",),
 )
 HELD_ROUTES = Gauge(
-    "crisis_held_routes", "Routes waiting in crisis.held, by partition.", ("partition",)
+    "crisis_held_routes",
+    "Events held back from a recipient, by partition. See `crisis-broker held list`: it says what each"
+    " waits for; one that waits for a person is handed over by phone meanwhile. Gone after 90 days.",
+    ("partition",),
 )
 PARTITIONS_OWNED = Gauge("crisis_release_partitions_owned", "Partitions this process works on.")
 

@@ -23,6 +23,7 @@ ORIGINAL_BYTES: Final = 2 * PAYLOAD_BYTES
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _PAYLOAD_MS: Final = 7 * _DAY_MS
+_HELD_MS: Final = 90 * _DAY_MS
 _DISCLOSURE_MS: Final = (8 * 365 + 2) * _DAY_MS
 _NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -111,11 +112,14 @@ def plan(
     # before theirs.
     payload = _settings(_PAYLOAD_MS - _DAY_MS, _DAY_MS, PAYLOAD_BYTES, replication)
     original = payload | {"max.message.bytes": str(ORIGINAL_BYTES)}
+    # What nobody has decided yet must not vanish with the event it is about. Kafka deletes by age
+    # only, so that what is resolved stays as long: the cases are few, and the readers are two.
+    held = _settings(_HELD_MS - _DAY_MS, _DAY_MS, ORIGINAL_BYTES, replication)
     record = _settings(_DISCLOSURE_MS, 30 * _DAY_MS, PAYLOAD_BYTES, replication)
     configs = {
         events_topic(namespace): payload,
         disclosures_topic(namespace): record,
-        held_topic(namespace): original,
+        held_topic(namespace): held,
         dead_letters_topic(namespace): original,
         **{release_topic(namespace, *lane): payload for lane in lanes},
     }

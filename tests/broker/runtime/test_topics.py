@@ -74,10 +74,18 @@ def test_different_lanes_never_share_a_topic(lanes: list[tuple[str, str]]) -> No
     assert len(set(names.values())) == len(names)
 
 
-def test_no_payload_is_older_than_seven_days() -> None:
+def test_what_is_held_outlives_its_event_by_weeks() -> None:
+    """A pair that waits for a person is still there when the person is back."""
+    spec = _spec(held_topic())
+    retention_ms, span_ms = (int(spec.config[k]) for k in ("retention.ms", "segment.ms"))
+
+    assert retention_ms + span_ms == 90 * DAY_MS
+
+
+def test_no_other_payload_is_older_than_seven_days() -> None:
     """Retention and what a segment spans together are 7 days, since Kafka deletes by segment."""
     for spec in plan("crisis", [("north", "crisis-response")]):
-        if spec.name != disclosures_topic():
+        if spec.name not in (disclosures_topic(), held_topic()):
             retention_ms, span_ms = (int(spec.config[k]) for k in ("retention.ms", "segment.ms"))
             assert retention_ms + span_ms == 7 * DAY_MS
 
