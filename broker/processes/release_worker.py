@@ -10,7 +10,7 @@ and take over again. Nothing is aborted by hand and nothing is reused.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 import structlog
@@ -20,6 +20,7 @@ from broker.domain.streams import Log, Partition, Reader, Record, TransactionalP
 from broker.processes.release_batch import Batch, Frames
 from broker.processes.release_decider import Decided, Decider, LanesMissing
 from broker.processes.release_lanes import Lanes
+from broker.processes.release_refusals import Refusals
 from broker.processes.release_state import PartitionState, RouteKey, recover
 from broker.runtime import metrics
 from broker.runtime.clock import Clock
@@ -38,9 +39,6 @@ BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 FENCED_S = 1.0
 """After somebody took over: long enough for the group to say whose the partition is, and short
 enough that a partition which is ours after all does not stand still."""
-
-UNWRITABLE_S = (15, 30, 60, 120, 300)
-"""How long a topic that refused a record is not tried again."""
 
 MOST_SEEN = 500_000
 """Event ids a worker remembers at the most: far beyond the window at any volume of a county."""
@@ -83,7 +81,7 @@ class PartitionWorker:
         self._state = PartitionState()
         self._producer: TransactionalProducer | None = None
         self._reader: Reader | None = None
-        self._unwritable: dict[str, tuple[datetime, int]] = {}
+        self._refusals = Refusals(site.clock)
         self._next_held_try = site.clock()
         self.position = -1
         self.working = False
@@ -181,7 +179,7 @@ class PartitionWorker:
     async def _release(self, records: Sequence[Record]) -> None:
         decided = [(record, await self._decide(record.value)) for record in records]
         batch = self._batch()
-        refused = self._refused_topics()
+        refused = {each for each in self._refusals.standing() if isinstance(each, str)}
         for record, result in decided:
             try:
                 if isinstance(result, InputError):
@@ -199,7 +197,11 @@ class PartitionWorker:
                     code=error.code,
                 )
                 batch.add_dead_letter(record, error)
-        await self._commit(batch, {self._events: records[-1].offset + 1})
+        try:
+            await self._commit(batch, {self._events: records[-1].offset + 1})
+        except UnwritableError as error:
+            self._refuse(error.topic)
+            raise
         self.position = records[-1].offset + 1
 
     async def _decide(self, value: bytes) -> Decided | InputError:
@@ -218,12 +220,22 @@ class PartitionWorker:
             seconds=self._site.settings.held_retry_s
         )
         self._site.lanes.forget_held()
-        refused = self._refused_topics()
-        for key in list(self._state.held):
-            if release_topic(self._site.namespace, key[1], key[2]) not in refused:
-                await self._redrive(key)
+        written: set[str] = set()
+        standing = self._refusals.standing()
+        # Those that were refused before come last, so that they stop no other once more.
+        for key in sorted(self._state.held, key=lambda key: key in self._refusals):
+            topic = release_topic(self._site.namespace, key[1], key[2])
+            if not standing.isdisjoint((topic, key)):
+                continue
+            try:
+                if await self._redrive(key):
+                    written.add(topic)
+            except UnwritableError as error:
+                if error.topic == topic:
+                    self._refuse_route(key, topic_is_written=topic in written)
+                raise
 
-    async def _redrive(self, key: RouteKey) -> None:
+    async def _redrive(self, key: RouteKey) -> bool:
         _, recipient, purpose = key
         batch = self._batch()
         for held in self._state.held[key].values():
@@ -243,6 +255,8 @@ class PartitionWorker:
             batch.add_redriven(held, decided, result)
         if batch.outputs:
             await self._commit(batch, {})
+            self._refusals.forget(key)
+        return bool(batch.outputs)
 
     def _batch(self) -> Batch:
         return Batch(
@@ -257,11 +271,10 @@ class PartitionWorker:
     async def _commit(self, batch: Batch, offsets: dict[Partition, int]) -> None:
         if self._producer is None:
             raise TransportError("the partition has not been taken over")
-        try:
-            await self._producer.commit(batch.outputs, offsets, self._site.group)
-        except UnwritableError as error:
-            self._refuse(error.topic)
-            raise
+        await self._producer.commit(batch.outputs, offsets, self._site.group)
+        if self._refusals:
+            for topic in {output.partition.topic for output in batch.outputs}:
+                self._refusals.forget(topic)
         batch.commit_to(self._state)
         self._forget_old()
         self._count(batch)
@@ -269,15 +282,19 @@ class PartitionWorker:
     def _refuse(self, topic: str) -> None:
         if ".release." not in topic:
             return  # our own records cannot be written: that is back-pressure, not a route's fault
-        _, times = self._unwritable.get(topic, (None, -1))
-        times = min(times + 1, len(UNWRITABLE_S) - 1)
-        until = self._site.clock() + timedelta(seconds=UNWRITABLE_S[times])
-        self._unwritable[topic] = (until, times)
+        self._refusals.add(topic)
         log.error("route unwritable, holding its views", topic=topic, partition=self._number)
 
-    def _refused_topics(self) -> frozenset[str]:
-        now = self._site.clock()
-        return frozenset(topic for topic, (until, _) in self._unwritable.items() if now < until)
+    def _refuse_route(self, key: RouteKey, *, topic_is_written: bool) -> None:
+        _, recipient, purpose = key
+        alone = topic_is_written or self._refusals.routes_of(recipient, purpose) == 0
+        self._refusals.add(key)
+        # The others of its lane have waited long enough: they are tried next.
+        self._next_held_try = self._site.clock()
+        if not alone:
+            self._refuse(release_topic(self._site.namespace, recipient, purpose))
+        log.error("held route unwritable", referral_id=key[0], recipient=recipient,
+                  purpose=purpose, partition=self._number)  # fmt: skip
 
     def _forget_old(self) -> None:
         # Insertion order is time order: what is beyond any repeat falls off the front.
