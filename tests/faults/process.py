@@ -20,7 +20,8 @@ from typing import Any
 SESSION_MS = 3_000
 """How long the group waits for a member that was killed; 10 s in production."""
 
-UNWRITABLE_S = (1, 1, 2)
+PAUSES_S = (1, 1, 2)
+"""How long what was refused is left alone; 15 s and more in production."""
 
 Passed = Callable[[], None]
 
@@ -214,11 +215,11 @@ def main() -> None:
     """Shorten the waits, set the trap if there is one, and be the process."""
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - where the parent has its broker from
     from broker.commands.main import main as broker
-    from broker.processes import release_worker
+    from broker.processes import release_refusals
     from broker.runtime import kafka_membership
 
     kafka_membership.SESSION_MS = SESSION_MS
-    release_worker.UNWRITABLE_S = UNWRITABLE_S
+    release_refusals.PAUSES_S = PAUSES_S
     spec = json.loads(sys.argv[1])
     if spec:
         STEPS[spec.pop("step")](Trap(**spec))

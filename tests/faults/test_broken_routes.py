@@ -19,8 +19,8 @@ from tests.faults.load import ROUTES, Document, cases
 pytestmark = [pytest.mark.kafka, pytest.mark.crash]
 
 LIMIT_BYTES = 300 * 1024
-TOO_LARGE = "In short: " + "talked at length, " * 20_000
-"""A hand-over summary that fits an event and no lane with the limit above."""
+TOO_LARGE = "Yn fyr: " + "ŵŷ" * 90_000
+"""A hand-over summary of 360 000 bytes: fits an event, and no lane with the limit above."""
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.crash]
 
 REFERRALS = 12
 WORD = re.compile(rb"zq[0-9a-f]{12}")
-FIXED = frozenset({"safeguarding_decision", "sha256", "media_type", "url"})
+FIXED = frozenset({"safeguarding_decision", "sha256", "media_type", "url", "offset"})
 """Texts with a form of their own; a word there would be refused or change who may get it."""
 
 
@@ -89,7 +89,7 @@ class Planted:
         return next((each for each in tried if each in self.event.leaves), "")
 
     def _word(self, path: str, value: str) -> str:
-        if any(unit in self._leaf(path) for unit in ("offset", "date")):
+        if "date" in self._leaf(path):
             return value
         word = f"zq{secrets.token_hex(6)}"
         self.leaf_of[word] = self._leaf(path)
@@ -172,11 +172,12 @@ async def test_planted_words_stay_where_they_were_granted(site: Installation):
     }
 
     assert {place: words for place, words in leaks.items() if words} == {}
-    assert len(stored) > 0.9 * len(planted.leaf_of) > 1000
+    assert stored == planted.leaf_of.keys() | {poison.decode()}
+    assert len(stored) > 100 * REFERRALS
     for lane, name in site.release_topics().items():
         seen = {word for record in found[name] for word in _words(record.value)}
         assert bool(seen) == (lane in ROUTES), lane
-    assert '"level": "debug"' in "".join(site.logs().values())
+    assert "view delivered" in "".join(site.logs().values())
 
 
 async def _write_garbage(site: Installation, word: bytes) -> None:
