@@ -19,6 +19,7 @@ from broker.commands import (
     disclosures,
     doctor,
     held,
+    intake,
     kafka,
     keys,
     registry,
@@ -57,6 +58,7 @@ app.command("up", rich_help_panel=RUN)(up.up)
 app.command("run", rich_help_panel=RUN)(run.run)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=RUN)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
+app.add_typer(intake.app, name="intake", rich_help_panel=RUN)
 app.add_typer(keys.app, name="keys", rich_help_panel=RUN)
 app.command("simulate", rich_help_panel=RUN)(simulate.simulate)
 app.add_typer(agreements.app, name="agreements", rich_help_panel=LOOK)

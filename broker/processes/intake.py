@@ -40,7 +40,7 @@ from broker.runtime.jwt import JwtVerifier
 from broker.runtime.keys import KeyRing
 from broker.runtime.limits import RateLimits
 from broker.runtime.mtls import PeerCertificateProtocol
-from broker.runtime.outbox import Outbox
+from broker.runtime.outbox import Outbox, outbox_file
 from broker.runtime.parties import load_parties
 from broker.runtime.registry import open_registry
 from broker.runtime.settings import Settings
@@ -62,7 +62,7 @@ class Process:
         catalogue = load_catalogue(settings.schemas_dir)
         book = load_book(settings.agreements_dir, catalogue)
         state = settings.state_dir / "intake"
-        self.outbox = Outbox(state / "outbox.db")
+        self.outbox = Outbox(outbox_file(settings.state_dir))
         self.forwarder = Forwarder(self.outbox, kafka)
         self.index = DisclosureIndex(
             state / "disclosed.db",

@@ -111,8 +111,8 @@ RELEASE_SECONDS = Histogram(
 EVENTS_LOST = Gauge(
     "crisis_release_events_lost",
     "1 if Kafka no longer has events this partition has yet to release, or has fewer than were "
-    "released: retention or a lost disk. Page. Hand the outbox over again, then move the group's "
-    "offset by hand.",
+    "released: retention or a lost disk. Page. Follow `crisis-broker intake again --help`, in its order: "
+    "what is handed over before the group's offset is put back may never be read.",
     ("partition",),
 )
 HELD_ROUTES = Gauge(
@@ -151,6 +151,11 @@ LANE_CLOSED = Gauge(
 VIEWS_LOST = Counter(
     "crisis_delivery_views_lost_total",
     "Offsets that retention deleted before this recipient's deliver read them. Any: restore, page.",
+    ("recipient",),
+)
+LOG_REPLACED = Counter(
+    "crisis_delivery_log_replaced_total",
+    "Release partitions made anew since they were read. Any: views may be lost, compare disclosures.",
     ("recipient",),
 )
 PAGES = Counter(

@@ -60,6 +60,11 @@ PURGE_AT_ONCE = 500
 MADE = "referral_made"
 
 
+def outbox_file(state_dir: Path) -> Path:
+    """Return where an installation keeps the outbox of its intake."""
+    return state_dir / "intake" / "outbox.db"
+
+
 class State(StrEnum):
     """How far an event has come."""
 
@@ -180,6 +185,27 @@ class Outbox:
                 )
 
         await self.store.write(work)
+
+    async def hand_over_again(self, since: datetime) -> int:
+        """
+        Take back that Kafka has what it took at or after a time; return how many events wait anew.
+
+        Their receipts say "stored here" again, which is all that is known now. They go in the order
+        they were accepted, so that a referral stays in order, and release drops those it has seen.
+        """
+
+        def work(connection: Connection) -> int:
+            since_us = _micros(since)
+            connection.execute(
+                "UPDATE receipts SET handed_us = NULL WHERE event_id IN"
+                " (SELECT event_id FROM entries WHERE handed_us >= ?)",
+                (since_us,),
+            )
+            return connection.execute(
+                "UPDATE entries SET handed_us = NULL WHERE handed_us >= ?", (since_us,)
+            ).rowcount
+
+        return await self.store.write(work)
 
     async def receipt(self, party: str, event_id: str) -> Receipt | None:
         """Return the receipt of an event that *party* sent; None for everybody else."""

@@ -208,6 +208,38 @@ async def test_the_disk_can_be_tried(outbox: Outbox) -> None:
     assert "closed" in str(await outbox.check(NOW))
 
 
+async def test_what_kafka_may_have_lost_waits_again_in_its_order(outbox: Outbox) -> None:
+    """Only what was handed over since then, with its payload, and receipts say what is known."""
+    entries = [entry(number) for number in (1, 2, 3)]
+    await outbox.accept(entries)
+    for minutes, each in enumerate(entries):
+        await outbox.hand_over(each.event_id, NOW + timedelta(minutes=minutes))
+
+    count = await outbox.hand_over_again(NOW + timedelta(minutes=1))
+
+    assert count == 2
+    assert [each.event_id for each in await outbox.waiting()] == [e.event_id for e in entries[1:]]
+    assert (await outbox.payload(2)).value == entries[1].value
+    states = [await outbox.receipt(each.party, each.event_id) for each in entries]
+    assert [receipt and receipt.state for receipt in states] == [
+        State.HANDED_OVER,
+        State.STORED_HERE,
+        State.STORED_HERE,
+    ]
+
+
+async def test_what_is_purged_cannot_be_handed_over_again(outbox: Outbox) -> None:
+    """Without its payload an event stays handed over: nothing is promised that cannot be kept."""
+    await outbox.accept([entry()])
+    await outbox.hand_over(entry().event_id, NOW)
+    await outbox.purge(payload_before=NOW + timedelta(seconds=1), receipts_before=NOW)
+
+    assert await outbox.hand_over_again(NOW) == 0
+    receipt = await outbox.receipt(entry().party, entry().event_id)
+    assert receipt is not None
+    assert receipt.state is State.HANDED_OVER
+
+
 def stored_bytes(folder: Path) -> bytes:
     """Return everything that stands in the store's files."""
     return b"".join(file.read_bytes() for file in folder.iterdir())
