@@ -113,8 +113,13 @@ class PreviewRouteModel(_Model):
 
     recipient: str
     purpose: str
-    outcome: str = Field(description="released or held")
-    reason: str = Field(description="Why it would be held: no-agreement, needs-person, suspended.")
+    outcome: str = Field(
+        description="released, unchanged (an update of which it sees nothing) or held"
+    )
+    reason: str = Field(
+        description="Why it would not go out: no-agreement, needs-person, suspended,"
+        " nothing-granted-changed."
+    )
     agreement: str = ""
     agreement_version: int = 0
     withheld: list[WithheldModel] = []

@@ -17,6 +17,7 @@ from broker.domain.agreements import AgreementBook
 from broker.domain.decisions import Plan
 from broker.domain.facts import derive_facts
 from broker.processes.intake_events import Draft, assemble
+from broker.processes.release_decider import UNCHANGED, UPDATE
 from broker.runtime.clock import Clock
 
 
@@ -59,18 +60,21 @@ class Preview:
         }
         if plan.held_because:
             return {**named, "reason": plan.held_because}
+        codec = self._codec(plan)
+        envelope, body = codec.project(encoded, 0)
+        if plan.event_type == UPDATE and body == codec.unchanged_body:
+            return {**named, "outcome": "unchanged", "reason": UNCHANGED}
         return {
             **named,
             "outcome": "released",
             "reason": "",
             "withheld": to_json(plan.manifest["entries"]),
             "ask": plan.manifest["ask"],
-            "body": self._body(plan, encoded),
+            "body": self._shown(plan, envelope, body),
         }
 
-    def _body(self, plan: Plan, encoded: bytes) -> Any:
+    def _shown(self, plan: Plan, envelope: bytes, body: bytes) -> Any:
         codec = self._codec(plan)
-        envelope, body = codec.project(encoded, 0)
         manifest = avro.encode(self.catalogue.type_schema("crisis.types.Manifest"), plan.manifest)
         return to_json(avro.decode(codec.schema, envelope + manifest + body)["body"])
 

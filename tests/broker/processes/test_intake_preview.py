@@ -52,6 +52,27 @@ async def test_a_preview_shows_each_addressee_its_own_view(site: IntakeSite) -> 
     assert await site.stored() == []
 
 
+async def test_a_preview_says_who_gets_nothing_of_an_update(site: IntakeSite) -> None:
+    """As in release: an update of which an addressee may see nothing is not sent to it."""
+    await site.send(referral())
+    update = referral(
+        event_type="referral_updated",
+        sequence=2,
+        routes=ROUTES[:2],
+        body={"handover_summary": "She has left the bridge."},
+    )
+    response = await preview(site, update)
+
+    PreviewModel.model_validate(response.json())
+    team, ambulance = response.json()["routes"]
+    assert (team["outcome"], team["body"]["handover_summary"]) == (
+        "released",
+        "She has left the bridge.",
+    )
+    assert (ambulance["outcome"], ambulance["reason"]) == ("unchanged", "nothing-granted-changed")
+    assert "body" not in ambulance
+
+
 async def test_a_preview_refuses_what_sending_would_refuse(site: IntakeSite) -> None:
     """A preview of a wrong message names the same places as sending it."""
     wrong = referral(environment="live")
