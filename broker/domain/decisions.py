@@ -164,11 +164,6 @@ class Plan:
     is_suspended: bool = False
 
     @property
-    def relevant_facts(self) -> frozenset[str]:
-        """Return `facts`: with agreement, recipient, purpose and event type they are the key."""
-        return self.facts
-
-    @property
     def key(self) -> tuple[str, int, str, str, str, frozenset[str]]:
         """Return what tells this plan from any other; fit for a cache."""
         return (

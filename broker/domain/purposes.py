@@ -59,12 +59,6 @@ class Purpose:
     is_exact: bool = True
     release: Release = Release.BY_RULE
 
-    @property
-    def dpv_iris(self) -> tuple[str, ...]:
-        """Return the DPV purposes as full IRIs."""
-        pairs = (name.partition(":") for name in self.dpv)
-        return tuple(DPV_BASES[prefix] + name for prefix, _, name in pairs)
-
 
 _ALL: Final = (
     Purpose(

@@ -2,7 +2,8 @@
 Urgency across scales: letters and digits that look ordered and are not.
 
 The same letter means 4 hours on one scale and 2 on another, and MHSDS orders 1, 4, 2, 3. So a code
-counts only together with its scale; the sender's own scale, version and code always travel along.
+counts only together with its scale, and scale, version and code travel along as they stand there.
+What no scale here knows stays inside the broker: it could be anything, and everybody would read it.
 """
 
 from collections.abc import Mapping
@@ -95,8 +96,3 @@ def grade(scheme: str, code: str) -> Grade:
     (240, 'urgent')
     """
     return _SCALES.get(scheme.lower(), {}).get(code.upper(), UNGRADED)
-
-
-def schemes() -> frozenset[str]:
-    """Return the scales that are known."""
-    return frozenset(_SCALES)

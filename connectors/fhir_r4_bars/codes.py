@@ -18,7 +18,6 @@ HL7: Final = "http://terminology.hl7.org/CodeSystem"
 HL7_STRUCTURE: Final = "http://hl7.org/fhir/StructureDefinition"
 SNOMED: Final = "http://snomed.info/sct"
 NHS_NUMBER: Final = f"{NHS}/Id/nhs-number"
-ODS: Final = f"{NHS}/Id/ods-organization-code"
 
 OURS: Final = "https://crisis-referral-broker.example.org/fhir"
 """Where BaRS has no code (it knows neither police nor mental-health crisis), ours stands here."""

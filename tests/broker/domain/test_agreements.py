@@ -134,7 +134,7 @@ def test_plans_rest_on_relevant_facts_only() -> None:
     book = AgreementBook([agreement()])
     plan = book.plan(*ROUTE, SMALL, frozenset({"subject_is_child", "out_of_area"}))
 
-    assert plan.relevant_facts == {"subject_is_child"}
+    assert plan.facts == {"subject_is_child"}
     assert "risk.sibling" in plan.released
 
 

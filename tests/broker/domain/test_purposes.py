@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.domain.purposes import PURPOSES, Release
+from broker.domain.purposes import DPV_BASES, PURPOSES, Release
 
 # Children of PurposeOfUse in HL7 v3-ActReason that the mapping may use.
 PURPOSES_OF_USE = {
@@ -32,19 +32,11 @@ def test_every_mapping_uses_codes_of_purpose_of_use() -> None:
     assert {code for purpose in PURPOSES.values() for code in purpose.hl7} == PURPOSES_OF_USE
 
 
-def test_dpv_names_resolve_to_iris() -> None:
-    """Prefixes stand for the vocabularies they come from."""
-    iris = PURPOSES["crime-investigation"].dpv_iris
-
-    assert iris == (
-        "https://w3id.org/dpv/sector/law#LegalInvestigation",
-        "https://w3id.org/dpv/sector/law#CrimeInvestigation",
-    )
-
-
-def test_every_dpv_prefix_is_known() -> None:
-    """No purpose has a DPV name that cannot be written as an IRI."""
-    assert all(len(each.dpv_iris) == len(each.dpv) > 0 for each in PURPOSES.values())
+def test_every_purpose_has_a_dpv_name_whose_prefix_is_known() -> None:
+    """Each name can be looked up in the vocabulary it comes from."""
+    assert all(each.dpv for each in PURPOSES.values())
+    names = [name for each in PURPOSES.values() for name in each.dpv]
+    assert {name.partition(":")[0] for name in names} <= DPV_BASES.keys()
 
 
 def test_safeguarding_is_never_presented_as_an_exact_mapping() -> None:
