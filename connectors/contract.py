@@ -134,7 +134,7 @@ class ConnectorSpec:
 
     Attributes:
         name: Folder name, used in metrics and configuration.
-        summary: One sentence for ``crisis-broker connectors`` and the table in the README.
+        summary: One sentence for the table in the README.
         media_type: What it reads or writes.
         translate_in: None where the format is never read.
         translate_out: None where the format is never written.

@@ -43,7 +43,7 @@ def serve(
     A kcat that was built with Avro then decodes what moves, when it is told -s value=avro and
     -r http://127.0.0.1:8081.
 
-    Example: crisis-broker registry serve --port 8081
+    Example: crisis-broker registry serve --port 0
     """
     asyncio.run(_serve(folder, host, port, certificate, key))
 

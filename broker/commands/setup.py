@@ -15,7 +15,7 @@ def setup(
     Run it once per installation. Every machine of one site needs the same site secret: two intakes
     derive the same ids only with the same secret.
 
-    Example: CRISIS_STATE_DIR=/var/lib/crisis-broker crisis-broker setup
+    Example: crisis-broker setup --quiet
     """
     from broker.runtime.installation import set_up
     from broker.runtime.settings import load_settings

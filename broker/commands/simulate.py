@@ -28,7 +28,7 @@ def simulate(
     Nobody in it exists. The rate is kept whether intake answers or not; at the end stands what was
     accepted and refused, and how long acceptance took. Exit 1 if anything was not accepted.
 
-    Example: crisis-broker simulate --rate 20 --for 60 --seed 7 --key-file var/secrets/police.key
+    Example: crisis-broker simulate --rate 20 --for 5 --key-file police.key
     """
     from broker.simulation.simulate import post_traffic, print_traffic
 

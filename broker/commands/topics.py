@@ -63,7 +63,7 @@ def apply(lane: Lanes = None, acls: Acls = False) -> None:
     It can be repeated. Nothing is ever deleted, and a topic's partitions are never altered: growth needs a new
     namespace after a drain.
 
-    Example: crisis-broker topics apply --lane northvale-crisis:crisis-response --acls
+    Example: crisis-broker topics apply --lane northvale-crisis:crisis-response
     """
     from broker.processes.provisioning import register_everything
     from broker.runtime import kafka_admin
