@@ -6,7 +6,6 @@ that cannot be opened takes its place in the inbox like any other, parked: nothi
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,9 @@ from broker.runtime import metrics
 from broker.runtime.clock import Clock
 from broker.runtime.inbox import Inbox
 from broker.runtime.inbox_rows import NewView
+from broker.runtime.log_marks import mark_of, replaced
 from broker.runtime.retry import deadline
+from broker.runtime.waiting import wait_or_stop
 
 log = structlog.get_logger()
 
@@ -87,14 +88,14 @@ class LaneReader:
             except TransportError as error:
                 self.problem = "release topics cannot be read"
                 log.warning("reading again", code=error.code, recipient=self._lanes.recipient)
-                await _pause(stop, AGAIN_S[min(failures, len(AGAIN_S) - 1)])
+                await wait_or_stop(stop, AGAIN_S[min(failures, len(AGAIN_S) - 1)])
                 failures += 1
 
     async def _follow(self, stop: asyncio.Event) -> None:
         partitions, complete = await self._partitions()
         if not partitions:
             self.problem = "no release topic exists yet"
-            await _pause(stop, AGAIN_S[-1])
+            await wait_or_stop(stop, AGAIN_S[-1])
             return
         reader = await self._kafka.open_reader(partitions)
         try:
@@ -115,7 +116,8 @@ class LaneReader:
         now = self._clock()
         views = [await self._view(record, now) for record in records]
         positions = {record.partition: record.offset + 1 for record in records}
-        await self._inbox.take(views, positions, now)
+        marks = {record.partition: mark_of(record, self._lanes.secret) for record in records}
+        await self._inbox.take(views, positions, now, marks=marks)
         self._taken()
 
     async def _partitions(self) -> tuple[list[Partition], bool]:
@@ -124,6 +126,9 @@ class LaneReader:
         return found, all(counts.values())
 
     async def _seek(self, reader: Reader, partitions: Sequence[Partition]) -> None:
+        for partition in await self._replaced(reader, partitions):
+            await self._inbox.rewind(partition)
+            self._call_a_person(partition)
         positions = await self._inbox.positions()
         for partition in partitions:
             beginning = await reader.beginning(partition)
@@ -134,6 +139,22 @@ class LaneReader:
                 log.error("views were deleted before they were read", topic=partition.topic,
                           partition=partition.number, offset=position)  # fmt: skip
             reader.seek(partition, max(position, beginning))
+
+    async def _replaced(
+        self, reader: Reader, partitions: Sequence[Partition]
+    ) -> frozenset[Partition]:
+        marks = await self._inbox.marks()
+        ours = {partition: marks[partition] for partition in partitions if partition in marks}
+        return await replaced(reader, ours, self._lanes.secret)
+
+    def _call_a_person(self, partition: Partition) -> None:
+        # What comes twice is dropped by its event id or goes out under the same request id; what
+        # stood in the old log and was never taken is gone, and only people can find out what.
+        metrics.LOG_REPLACED.labels(self._lanes.recipient).inc()
+        metrics.PAGES.labels(self._lanes.recipient, "log-replaced").inc()
+        log.error("release topic is not the one that was read before: views may be lost, compare"
+                  " disclosures with what the recipient has", topic=partition.topic,
+                  partition=partition.number, recipient=self._lanes.recipient)  # fmt: skip
 
     async def _view(self, record: Record, now: datetime) -> NewView:
         purpose = self._lanes.purposes[record.partition.topic]
@@ -174,8 +195,9 @@ class LaneReader:
         )
 
     def _unreadable(self, record: Record, purpose: str, now: datetime) -> NewView:
-        # Known by its place only, and overdue from the start: a person is paged at once.
-        place = f"{record.partition.topic}/{record.partition.number}/{record.offset}"
+        # Known by its place and bytes only, and overdue from the start: a person is paged at once.
+        digest = mark_of(record, self._lanes.secret).digest.hex()
+        place = f"{record.partition.topic}/{record.partition.number}/{record.offset}/{digest}"
         stand_in = ids.event_id(self._lanes.secret, self._lanes.recipient, place)
         stated = dict(record.headers).get(RELEASE_ID)
         return NewView(
@@ -217,8 +239,3 @@ def _id_in(raw: bytes | None) -> str | None:
     text = (raw or b"").decode("ascii", "replace")
     is_id = len(text) == ids.ID_HEX_DIGITS and all(char in "0123456789abcdef" for char in text)
     return text if is_id else None
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

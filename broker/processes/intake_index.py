@@ -16,6 +16,8 @@ from broker.codec.disclosures import read_disclosure
 from broker.domain.errors import MalformedMessageError, TransportError
 from broker.domain.partitioning import partition_of
 from broker.domain.streams import Log, Partition, Reader, Record
+from broker.runtime.log_marks import SCHEMA as MARKS_SCHEMA
+from broker.runtime.log_marks import mark_of, read_marks, replaced, write_marks
 from broker.runtime.sqlite import Connection, Store
 from broker.runtime.waiting import wait_or_stop
 
@@ -39,6 +41,9 @@ CREATE TABLE IF NOT EXISTS positions (
 MADE: Final = "referral_made"
 HAVE_IT: Final = frozenset({"released", "envelope_only"})
 """Outcomes after which the recipient has something in hand that it can answer."""
+
+NO_SECRET: Final = b""
+"""A disclosure holds no payload that its digest could give away."""
 
 FETCH_S: Final = 0.25
 RETRY_S: Final = 1.0
@@ -70,7 +75,7 @@ class DisclosureIndex:
     def __init__(
         self, path: Path, kafka: Log, topic: str, partitions: int, *, retry_s: float = RETRY_S
     ) -> None:
-        self._store = Store(path, SCHEMA)
+        self._store = Store(path, SCHEMA + MARKS_SCHEMA)
         self._log = kafka
         self._topic = topic
         self._partitions = partitions
@@ -157,10 +162,11 @@ class DisclosureIndex:
                 ).fetchall()
             )
         )
+        anew = await replaced(reader, await self._store.read(read_marks), NO_SECRET)
         for partition in partitions:
             # Retention may have passed us, or the topic may have been made anew.
             beginning, end = await reader.beginning(partition), await reader.end(partition)
-            offset = known.get(partition.number, beginning)
+            offset = beginning if partition in anew else known.get(partition.number, beginning)
             offset = offset if beginning <= offset <= end else beginning
             reader.seek(partition, offset)
 
@@ -171,7 +177,13 @@ class DisclosureIndex:
             for number in ({record.partition.number for record in records} or self._stale())
         }
         if records:
-            await self._store.write(lambda connection: self._write(connection, rows, reached))
+            marks = {record.partition: mark_of(record, NO_SECRET) for record in records}
+
+            def work(connection: Connection) -> None:
+                self._write(connection, rows, reached)
+                write_marks(connection, marks)
+
+            await self._store.write(work)
         async with self._progress:
             self._reached |= reached
             self._progress.notify_all()

@@ -27,6 +27,8 @@ from broker.runtime.inbox_rows import (
     place_of,
     to_ms,
 )
+from broker.runtime.log_marks import SCHEMA as MARKS_SCHEMA
+from broker.runtime.log_marks import Mark, read_marks, write_marks
 from broker.runtime.retry import priority
 from broker.runtime.sealing import SealBrokenError, Sealer
 from broker.runtime.sqlite import Connection, Store
@@ -80,7 +82,7 @@ class Inbox:
     """
 
     def __init__(self, path: Path, sealer: Sealer) -> None:
-        self._store = Store(path, SCHEMA)
+        self._store = Store(path, SCHEMA + MARKS_SCHEMA)
         self._sealer = sealer
         self.receipts = Receipts(self._store)
         self.pages = Pages(self._store)
@@ -107,10 +109,39 @@ class Inbox:
 
         return await self._store.read(work)
 
+    async def marks(self) -> dict[Partition, Mark]:
+        """Return the mark of the last record taken of each partition."""
+        return await self._store.read(read_marks)
+
+    async def rewind(self, partition: Partition) -> None:
+        """Forget where a partition was read to: it is another one now, under the same name."""
+
+        def work(database: Connection) -> None:
+            for table in ("positions", "marks"):
+                database.execute(
+                    f"DELETE FROM {table} WHERE topic = ? AND partition = ?",  # noqa: S608 - ours
+                    partition,
+                )
+
+        await self._store.write(work)
+
     async def take(
-        self, views: Sequence[NewView], positions: Mapping[Partition, int], now: datetime
+        self,
+        views: Sequence[NewView],
+        positions: Mapping[Partition, int],
+        now: datetime,
+        *,
+        marks: Mapping[Partition, Mark] | None = None,
     ) -> int:
-        """Store views and the positions behind them in one commit; return how many were new."""
+        """
+        Store views and the positions behind them in one commit; return how many were new.
+
+        Args:
+            views: As they came from the log.
+            positions: Where to read on.
+            now: The instant.
+            marks: Of the last record before each position.
+        """
         sealed = [
             (view, self._sealer.seal(view.value, place_of(*view.partition, view.offset)))
             for view in views
@@ -123,6 +154,7 @@ class Inbox:
                 " ON CONFLICT DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)",
                 [(*partition, offset) for partition, offset in positions.items()],
             )
+            write_marks(database, marks or {})
             return new
 
         return await self._store.write(work)

@@ -6,7 +6,6 @@ Columns hold derived ids, codes and times only; whatever a view says of a person
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from broker.domain.streams import Partition
@@ -26,7 +25,7 @@ CREATE TABLE IF NOT EXISTS views (
   next_ms INTEGER NOT NULL, first_sent_ms INTEGER, paged_ms INTEGER, closed_ms INTEGER,
   reason TEXT NOT NULL DEFAULT '', resolved_by TEXT,
   sealed BLOB NOT NULL,
-  UNIQUE (topic, partition, offset), UNIQUE (event_id, purpose, version)
+  UNIQUE (event_id, purpose, version)
 );
 CREATE INDEX IF NOT EXISTS views_open ON views (priority, number) WHERE closed_ms IS NULL;
 CREATE INDEX IF NOT EXISTS views_order ON views (referral_id, purpose, number)
@@ -46,16 +45,6 @@ CREATE TABLE IF NOT EXISTS closed_lanes (
   purpose TEXT PRIMARY KEY, closed_ms INTEGER NOT NULL, reason TEXT NOT NULL
 );
 """
-
-
-class State(StrEnum):
-    """Where a view stands."""
-
-    WAITING = "waiting"
-    IN_FLIGHT = "in_flight"
-    DELIVERED = "delivered"
-    PARKED = "parked"
-    RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,8 @@ async def follow_until(made: Bench, count: int) -> None:
     stop = asyncio.Event()
     task = asyncio.create_task(made.deliver.reader.run(stop))
     async with asyncio.timeout(20):
-        while (await made.inbox.standing()).waiting < count:  # noqa: ASYNC110 - it is on disk
+        while (await made.inbox.standing()).waiting < count:
+            assert not task.done()
             await asyncio.sleep(0)
     stop.set()
     await task
@@ -100,6 +101,43 @@ async def test_views_that_retention_deleted_are_counted_and_said(tmp_path: Path)
 
     assert reader.sought == 12
     assert counter._value.get() == before + 7
+
+
+@pytest.mark.parametrize("new", [[3], [2, 3], [3, 4, 2]])
+async def test_a_topic_made_anew_is_read_from_its_beginning(tmp_path: Path, new: list[int]) -> None:
+    """Shorter than before, as long, or longer: no view is skipped, and people are told."""
+    replaced = metrics.LOG_REPLACED.labels(CRISIS)._value
+    pages = metrics.PAGES.labels(CRISIS, "log-replaced")._value
+    before = replaced.get(), pages.get()
+
+    async with bench(tmp_path, "http://127.0.0.1:1/in") as made:
+        await made.put(*[await made.maker.view(example(BRIDGE), number=n) for n in (1, 2)])
+        await follow_until(made, 2)
+        made.log._store._partitions.clear()
+        await made.put(*[await made.maker.view(example(BRIDGE), number=n) for n in new])
+
+        await follow_until(made, len({1, 2, *new}))
+
+        positions = await made.inbox.positions()
+
+    # A view that stands in both is stored once.
+    assert positions == {Partition(made.topic, 0): len(new)}
+    assert (replaced.get(), pages.get()) == (before[0] + 1, before[1] + 1)
+
+
+async def test_a_topic_that_is_the_same_calls_nobody(tmp_path: Path) -> None:
+    """A restart goes on where it stood, also where much has come meanwhile."""
+    replaced = metrics.LOG_REPLACED.labels(CRISIS)._value
+    before = replaced.get()
+
+    async with bench(tmp_path, "http://127.0.0.1:1/in") as made:
+        for count in (1, 2, 4):
+            while made.log._store.partition(Partition(made.topic, 0)).stable_end() < count:
+                made.offset += 1
+                await made.put(await made.maker.view(example(BRIDGE), number=made.offset))
+            await follow_until(made, count)
+
+    assert replaced.get() == before
 
 
 async def test_a_recipient_without_topics_waits_and_says_so(tmp_path: Path) -> None:

@@ -141,3 +141,18 @@ async def test_the_index_comes_by_itself_when_the_topic_does(tmp_path: Path) -> 
     stop.set()
     await task
     await index.aclose()
+
+
+async def test_a_topic_made_anew_and_grown_is_read_from_its_beginning(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    """Grown past where we stood, it would be read on from there, and a team be refused."""
+    async with following(log, tmp_path / "index.db") as index:
+        await write(log, record(TEAM))
+        await index.fresh_of(REFERRAL, 10.0)
+    log._store._partitions.clear()
+    late = TEAM._replace(recipient="northvale-136-suite")
+    await write(log, record(late), record(TEAM), record(TEAM))
+
+    async with following(log, tmp_path / "index.db") as index:
+        assert await index.fresh_of(REFERRAL, 10.0) == {TEAM, late}
