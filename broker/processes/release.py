@@ -174,12 +174,16 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
     health.add("partitions", release.not_working)
     log.info("releasing", topic=events_topic(settings.namespace))
     compiling = asyncio.create_task(site.lanes.make_all())
+    today = site.clock().date()
     try:
         while not stop.is_set():
             if (defect := release.failed()) is not None:
                 raise defect
             release.tend()
             await place.keep()
+            if site.clock().date() != today:
+                today = site.clock().date()
+                await site.lanes.turn_day(today)
             await wait_or_stop(stop, TEND_S)
     finally:
         compiling.cancel()

@@ -8,6 +8,7 @@ copies bytes. Making one asks the registry for the view's schema id; applying on
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from broker import __version__
 from broker.codec import avro, wire
@@ -102,6 +103,12 @@ class Lanes:
             for event in self._catalogue.events.values():
                 for plan in self._book.plans(*route, event):
                     await self._lane_of(route.sender, plan, event)
+
+    async def turn_day(self, today: date) -> None:
+        """Count overdue days from *today*: the record says how long a lapsed agreement went on."""
+        self._book = AgreementBook(self._book.agreements, today=today)
+        self._lanes, self._compiled = {}, {}
+        await self.make_all()
 
     def forget_held(self) -> None:
         """Drop what could not be released, so that the next look asks again."""

@@ -40,6 +40,9 @@ FENCED_S = 1.0
 """After somebody took over: long enough for the group to say whose the partition is, and short
 enough that a partition which is ours after all does not stand still."""
 
+SETTLED = frozenset({"needs-person", "suspended", "no-agreement", "environment", "oversize"})
+"""Why a route is held for as long as this process lives: asking again gives the same answer."""
+
 MOST_SEEN = 500_000
 """Event ids a worker remembers at the most: far beyond the window at any volume of a county."""
 
@@ -82,6 +85,7 @@ class PartitionWorker:
         self._producer: TransactionalProducer | None = None
         self._reader: Reader | None = None
         self._refusals = Refusals(site.clock)
+        self._settled: set[RouteKey] = set()
         self._next_held_try = site.clock()
         self.position = -1
         self.working = False
@@ -225,8 +229,9 @@ class PartitionWorker:
         # Those that were refused before come last, so that they stop no other once more.
         for key in sorted(self._state.held, key=lambda key: key in self._refusals):
             topic = release_topic(self._site.namespace, key[1], key[2])
-            if not standing.isdisjoint((topic, key)):
+            if key in self._settled or not standing.isdisjoint((topic, key)):
                 continue
+            await asyncio.sleep(0)  # many held routes must not keep a new referral waiting
             try:
                 if await self._redrive(key):
                     written.add(topic)
@@ -251,6 +256,8 @@ class PartitionWorker:
                 None,
             )
             if result is None or result.outcome == "held":
+                if result is None or result.reason in SETTLED:
+                    self._settled.add(key)
                 break
             batch.add_redriven(held, decided, result)
         if batch.outputs:

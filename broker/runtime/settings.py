@@ -106,7 +106,11 @@ class ReleaseSettings(Part):
         default=True, description="compare every fast projection with the slow one before commit"
     )
     max_batch: int = 500
-    dedupe_window: timedelta = timedelta(days=8)
+    dedupe_window: timedelta = Field(
+        default=timedelta(days=8),
+        ge=timedelta(days=7),
+        description="how far back repeats are known; longer than events are kept in Kafka",
+    )
     max_view_bytes: int = 900_000
     held_retry_s: float = 15.0
 

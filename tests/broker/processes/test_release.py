@@ -389,3 +389,16 @@ async def test_events_that_kafka_has_lost_stop_the_partition_and_say_so(here):
 
     with pytest.raises(EventsLostError):
         await here.worker()._take_over("assigned")
+
+
+async def test_overdue_days_count_on_while_the_process_runs(here):
+    """A lapsed agreement goes on, and the record says for how many days it has."""
+    ends = max(agreement.valid_to for agreement in here.book.agreements)
+    await here.site.lanes.turn_day(ends + timedelta(days=40))
+    await here.put(here.event(example("referral_made.unknown_man_on_bridge", routes=[route()])))
+
+    await here.work(until=1)
+
+    [disclosure] = await here.disclosures()
+    assert disclosure["outcome"] == "released"
+    assert disclosure["plan"]["overdue_days"] >= 40
