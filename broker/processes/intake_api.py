@@ -8,7 +8,8 @@ and depth before anything looks at them.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -100,7 +101,7 @@ class Site:
 
 def create_app(site: Site) -> FastAPI:
     """Return the app; it starts and stops nothing of its own."""
-    app = FastAPI(
+    app = _Interface(
         title="Crisis-referral broker: intake",
         version=__version__,
         summary="Send referrals and answers; get a receipt once they cannot be lost.",
@@ -113,20 +114,41 @@ def create_app(site: Site) -> FastAPI:
     app.include_router(_sending(site), dependencies=[_bearer()])
     app.include_router(_looking(site), dependencies=[_bearer()])
     app.include_router(_explaining())
-    for error, handler in _HANDLERS.items():
-        app.add_exception_handler(error, handler)
-    _describe_problems(app)
+    _answer_errors(app)
+    # Made now: it takes a while, and later a referral would wait for it.
+    app.openapi()
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    # FastAPI describes every answer as application/json; refusals are application/problem+json.
-    for path in app.openapi()["paths"].values():
+class _Interface(FastAPI):
+    """Describes refusals as application/problem+json, where FastAPI would say application/json."""
+
+    _described: dict[str, Any] | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description, made once."""
+        if self._described is None:
+            self._described = _describe_problems(super().openapi())
+        return self._described
+
+
+def _describe_problems(document: Mapping[str, Any]) -> dict[str, Any]:
+    described = deepcopy(dict(document))
+    for path in described["paths"].values():
         for operation in path.values():
             for status, answer in operation["responses"].items():
                 content = answer.get("content", {})
                 if status >= "400" and "application/json" in content:
                     content[MEDIA_TYPE] = content.pop("application/json")
+    return described
+
+
+def _answer_errors(app: FastAPI) -> None:
+    app.exception_handler(ProblemError)(_on_problem)
+    app.exception_handler(MalformedMessageError)(_on_malformed)
+    app.exception_handler(TransportError)(_on_transport)
+    app.exception_handler(RequestValidationError)(_on_validation)
+    app.exception_handler(HTTPException)(_on_http)
 
 
 def _sending(site: Site) -> APIRouter:
@@ -270,41 +292,27 @@ def _bearer() -> Any:
     return Depends(HTTPBearer(auto_error=False, description="API key (`crk_...`) or OAuth2 token"))
 
 
-async def _on_problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)
+async def _on_problem(_request: Request, error: ProblemError) -> Response:
     return answer_problem(error.problem)
 
 
-async def _on_malformed(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, MalformedMessageError)
+async def _on_malformed(_request: Request, error: MalformedMessageError) -> Response:
     return answer_problem(Problem(code=Code.MALFORMED, errors=error.problems))
 
 
-async def _on_transport(_request: Request, error: Exception) -> Response:
-    code = getattr(error, "code", "transport")
-    log.error("request could not be served", code=code, rule=str(error))
+async def _on_transport(_request: Request, error: TransportError) -> Response:
+    log.error("request could not be served", code=error.code, rule=str(error))
     return answer_problem(Problem(code=Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S))
 
 
-async def _on_validation(_request: Request, error: Exception) -> Response:
+async def _on_validation(_request: Request, error: RequestValidationError) -> Response:
     # FastAPI's own text repeats the value; only place and kind are kept.
-    assert isinstance(error, RequestValidationError)
     errors = [(".".join(map(str, each["loc"])), str(each["type"])) for each in error.errors()]
     return answer_problem(Problem(code=Code.MALFORMED, errors=errors))
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _on_http(_request: Request, error: HTTPException) -> Response:
     return answer_problem(Problem(code=_BY_STATUS.get(error.status_code, Code.MALFORMED)))
-
-
-_HANDLERS: Final = {
-    ProblemError: _on_problem,
-    MalformedMessageError: _on_malformed,
-    TransportError: _on_transport,
-    RequestValidationError: _on_validation,
-    HTTPException: _on_http,
-}
 
 
 class _Guard:

@@ -87,6 +87,29 @@ async def test_the_answers_fit_their_models(tmp_path: Path) -> None:
         assert (await site.client.get("/docs")).status_code == 200
 
 
+async def test_refusals_are_described_without_touching_what_fastapi_keeps(tmp_path: Path) -> None:
+    """Ours is a copy, made once: FastAPI's own description stays as it made it."""
+    async with intake_site(tmp_path) as site:
+        ours, kept = site.app.openapi(), site.app.openapi_schema
+        again = site.app.openapi()
+
+    assert media_types(ours) == {"application/problem+json"}
+    assert media_types(kept) == {"application/json"}
+    assert again is ours
+
+
+def media_types(document: Any) -> set[str]:
+    """Return the media types of every described refusal."""
+    return {
+        media_type
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+        for media_type in answer.get("content", {})
+    }
+
+
 async def test_every_path_shows_an_example_that_works(tmp_path: Path) -> None:
     """What integrators copy from the page is accepted."""
     async with intake_site(tmp_path) as site:
