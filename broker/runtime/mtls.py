@@ -2,7 +2,9 @@
 Client certificates: the verified names of the caller, put where an ASGI app finds them.
 
 TLS itself has checked the certificate against the configured authority; here it only gets its names
-from the connection into the request.
+from the connection into the request. A name is worth what its authority is worth: whoever can get a
+certificate from it with a party's name in it is that party. So `client_ca_file` names an authority
+that is private to the site and signs for nobody else, never a public or an organisation-wide one.
 """
 
 import ssl
@@ -34,7 +36,11 @@ class PeerCertificateProtocol(HttpToolsProtocol):
 
 
 def peer_names(scope: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names in the caller's certificate; empty without one."""
+    """
+    Return the names in the caller's certificate; empty without one.
+
+    They are proved only by the authority of `client_ca_file`, which must be private to the site.
+    """
     found: frozenset[str] = scope.get("extensions", {}).get(SCOPE_KEY, {}).get("names", frozenset())
     return found
 

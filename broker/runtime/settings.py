@@ -57,7 +57,11 @@ class TlsSettings(Part):
 
     certificate_file: Path
     key_file: Path
-    client_ca_file: Path | None = None
+    client_ca_file: Path | None = Field(
+        default=None,
+        description="authority of client certificates; private to the site, for it can make anybody"
+        " any party",
+    )
 
 
 class KafkaSecuritySettings(Part):
@@ -88,7 +92,9 @@ class IntakeSettings(Part):
     tls: TlsSettings | None = None
     oauth: OauthSettings | None = None
     trust_client_certificates: dict[str, str] = Field(
-        default_factory=dict, description="certificate common name to party id"
+        default_factory=dict,
+        description="common name, DNS name or URI in a client certificate to party id; safe only if"
+        " tls.client_ca_file is an authority private to the site",
     )
     max_body_bytes: int = 1_048_576
     max_depth: int = 32
