@@ -30,7 +30,7 @@ def event_id(
         index: Place of the event in its message.
         place: Referral id of the address: one key at two addresses is two events.
     """
-    return _derive(secret, b"event", party, idempotency_key, str(index), place)
+    return _derive(secret, b"event", party, idempotency_key, str(index), *filter(None, [place]))
 
 
 def release_id(secret: bytes, event: str, recipient: str, purpose: str) -> str:
