@@ -27,6 +27,10 @@ _FIELDS = frozenset(
 _ENVIRONMENTS = frozenset({"live", "test", "exercise", "canary"})
 _ROUTE_SOURCES = frozenset({"sender", "rota", "safeguarding_decision"})
 _PARTY = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+_EVENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_URGENCY_MEMBERS = ("scheme", "version", "code")
+# Numbers and months only: a word of 16 letters is enough for a diagnosis.
+_VERSION = re.compile(r"v?[0-9]{1,2}(\.[0-9]{1,2})?|20[0-9]{2}(-[0-9]{2})?|", re.ASCII)
 _MAX_NAME_CHARS = 200
 _REFERRAL = "referral_made"
 
@@ -45,7 +49,7 @@ class ParsedDocument:
         urgency: Native `crisis.types.Urgency`, rank included.
         routes: Native `crisis.types.Route` records.
         expires_at: Native Moment, or None.
-        supersedes: Reference to an earlier event, or None.
+        supersedes: Id of an earlier event, or None.
         body: Native body: every field present, None where absent.
         findings: In document order, then those of the checks.
     """
@@ -81,7 +85,7 @@ def read_envelope_fields(
         urgency=_urgency(reader, event_type, document.get("urgency")),
         routes=_routes(reader, document.get("routes")),
         expires_at=None if expires_at is None else reader.moment(expires_at, "$.expires_at"),
-        supersedes=_name(reader, document.get("supersedes"), "$.supersedes"),
+        supersedes=_supersedes(reader, document.get("supersedes")),
     )
 
 
@@ -115,32 +119,57 @@ def _occurred_at(reader: Reader, value: Json) -> dict[str, Any]:
 
 
 def _urgency(reader: Reader, event_type: str, value: Json) -> dict[str, Any]:
+    # Every recipient sees it, so nothing of it is free text: what no known scale holds goes to
+    # `unmapped`. Never a reason to refuse.
     stated = value if isinstance(value, dict) else {}
-    scheme, version, code = (
-        _short_text(reader, stated.get(part), f"$.urgency.{part}")
-        for part in ("scheme", "version", "code")
-    )
+    for key in stated:
+        if key not in _URGENCY_MEMBERS:
+            reader.keep_unknown(key, stated[key], "$.urgency")
+    scheme, code = (_scale_text(stated.get(part)) for part in ("scheme", "code"))
     meaning = grade(scheme, code)
-    # An answer need not repeat the urgency of the referral it answers.
-    if meaning.rank is Rank.UNKNOWN and (code or event_type == _REFERRAL):
-        finding = "urgency-unknown-code" if code else "urgency-missing"
-        reader.find(finding, "$.urgency", kept="envelope.urgency", severity=Severity.SAFETY)
+    if meaning.rank is Rank.UNKNOWN:
+        _keep_ungraded(reader, event_type, value, stated)
+        scheme, version, code = "", "", ""
+    else:
+        version = _version(reader, stated.get("version"))
     return {
         "rank": meaning.rank.value,
-        "scheme": scheme,
+        "scheme": scheme.lower(),
         "version": version,
-        "code": code,
+        "code": code.upper(),
         "target_minutes": meaning.target_minutes,
     }
 
 
-def _short_text(reader: Reader, value: Json, path: str) -> str:
-    # Never a reason to refuse: what is no short text counts as not stated.
-    if isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME_CHARS:
-        return value
-    if value is not None:
-        reader.find("urgency-unreadable", path, kept="dropped", severity=Severity.SAFETY)
+def _scale_text(value: Json) -> str:
+    return value if isinstance(value, str) and value.isascii() else ""
+
+
+def _keep_ungraded(
+    reader: Reader, event_type: str, value: Json, stated: Mapping[str, Json]
+) -> None:
+    raw = {part: stated[part] for part in _URGENCY_MEMBERS if stated.get(part) not in (None, "")}
+    found = "urgency-unknown-code" if "code" in raw else "urgency-missing"
+    if raw or not isinstance(value, (dict, type(None))):
+        reader.keep(found, raw or value, "$.urgency", severity=Severity.SAFETY)
+    elif event_type == _REFERRAL:
+        # An answer need not repeat the urgency of the referral it answers.
+        reader.find(found, "$.urgency", kept="envelope.urgency", severity=Severity.SAFETY)
+
+
+def _version(reader: Reader, value: Json) -> str:
+    if value is None or (isinstance(value, str) and _VERSION.fullmatch(value)):
+        return value or ""
+    reader.keep("urgency-unreadable", value, "$.urgency.version", severity=Severity.SAFETY)
     return ""
+
+
+def _supersedes(reader: Reader, value: Json) -> str | None:
+    # Every recipient sees it as well.
+    if value is None or (isinstance(value, str) and _EVENT_ID.fullmatch(value)):
+        return value
+    reader.keep("supersedes-unreadable", value, "$.supersedes", severity=Severity.WARNING)
+    return None
 
 
 def _routes(reader: Reader, value: Json) -> tuple[dict[str, Any], ...]:

@@ -1,14 +1,19 @@
 """
 What intake notices about a body that is well-formed and still doubtful; it flags and never refuses.
 
+The police see answers by rule, so what names a team, a role or a number there must look like one.
+
 It stands in the codec, not in the domain, because the check digit is a library's work.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unicodedata import normalize
 
 from nhs_number.validate import is_valid
 
+from broker.codec.canonical_notes import UNMAPPED
 from broker.domain.findings import Finding, Severity
 
 _UK_LATITUDE = (49.8, 60.9)
@@ -23,10 +28,11 @@ def check_body(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Finding, 
     Return a copy of a native body with what the checks established, and what they found.
 
     Only two values are ever set: the result of the NHS number's check digit and whether a position
-    looks swapped. What the sender stated stays as it is.
+    looks swapped. What the sender stated stays as it is, except for what does not fit an answer's
+    operational fields: that moves to `unmapped`.
     """
     if body.get("subject") is None:
-        return dict(body), ()
+        return _check_answer(body)
     subject = dict(body["subject"])
     findings: list[Finding] = []
     for section, check in _CHECKS.items():
@@ -64,6 +70,26 @@ def _check_location(location: Section) -> Iterator[Finding]:
         yield _finding("position-outside-uk", "location_now.position", Severity.SAFETY)
 
 
+def _check_answer(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    checked = dict(body)
+    unfit: list[dict[str, str]] = []
+    findings: list[Finding] = []
+    for section in sorted(_ANSWERS & checked.keys()):
+        stated = checked[section] or {}
+        for name in sorted(_SHAPES.keys() & stated.keys()):
+            value, (code, shape) = stated[name], _SHAPES[name]
+            if value is not None and not shape.fullmatch(normalize("NFC", value)):
+                checked[section] = {**checked[section], name: None}
+                path = f"$.body.{section}.{name}"
+                unfit.append({"path": path, "text": value})
+                findings.append(
+                    Finding(code=code, path=path, severity=Severity.SAFETY, kept=UNMAPPED)
+                )
+    if unfit:
+        checked[UNMAPPED] = [*(checked.get(UNMAPPED) or ()), *unfit]
+    return checked, tuple(findings)
+
+
 def is_nhs_number(value: str) -> bool:
     """
     Tell whether the check digit is right; that does not make it the right person's number.
@@ -90,3 +116,35 @@ _CHECKS: Mapping[str, Callable[[Section], Iterator[Finding]]] = {
     "contact": _check_contact,
     "location_now": _check_location,
 }
+
+_ANSWERS = frozenset(
+    {
+        "acceptance",
+        "acknowledgement",
+        "decline",
+        "phone_handover",
+        "receipt",
+        "take_back",
+        "withdrawal",
+    }
+)
+
+_Shape = tuple[str, re.Pattern[str]]
+_NAME: _Shape = ("team-or-role-unreadable", re.compile(r"(?:[^\W_]|[ \-'\u2019&().,/]){1,60}"))
+_PHONE: _Shape = (
+    "call-back-number-unreadable",
+    re.compile(r"(?=.{3,24}\Z)\+?[0-9() -]+(?: ?(?:ext|x)\.? ?[0-9]{1,6})?", re.ASCII),
+)
+_TOKEN: _Shape = ("receipt-unreadable", re.compile(r"[0-9A-Za-z._:/-]{1,80}", re.ASCII))
+_SHAPES: Mapping[str, _Shape] = {
+    "team": _NAME,
+    "role": _NAME,
+    "by_role": _NAME,
+    "from_role": _NAME,
+    "to_role": _NAME,
+    "to_team": _NAME,
+    "call_back_number": _PHONE,
+    "endpoint": _TOKEN,
+    "request_id": _TOKEN,
+}
+"""What an answer's operational texts look like, and the finding where one does not."""

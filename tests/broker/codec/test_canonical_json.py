@@ -1,6 +1,7 @@
 """Canonical JSON, read and written by the schema."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.strategies import bodies, envelopes, event_types
 
 SECRET = "Jane Testperson"
 MADE = load_catalogue().event("referral_made")
+ENVELOPE = [field["name"] for field in MADE.schema["fields"][0]["type"]["fields"]]
+PUBLIC = ENVELOPE[: ENVELOPE.index("correlation_id")]
 
 big_values = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -88,7 +91,7 @@ def test_any_json_is_read_or_refused(body: Any, envelope: Any) -> None:
 def test_a_good_document_is_read_whole() -> None:
     """Every essential arrives in its native form."""
     parsed = read_document(
-        load_catalogue(), document(supersedes="MP-1", expires_at="2026-11-23T00:00Z")
+        load_catalogue(), document(supersedes="0f" * 16, expires_at="2026-11-23T00:00Z")
     )
 
     assert (parsed.event_type, parsed.reference, parsed.sequence) == (
@@ -104,7 +107,7 @@ def test_a_good_document_is_read_whole() -> None:
     assert parsed.routes == (
         {"recipient": "northvale-crisis", "purpose": "crisis-response", "source": "sender", "reason": None},
     )  # fmt: skip
-    assert (parsed.supersedes, parsed.expires_at["offset"]) == ("MP-1", "+00:00")
+    assert (parsed.supersedes, parsed.expires_at["offset"]) == ("0f" * 16, "+00:00")
     assert parsed.body["handover_summary"] == "Talking, calm."
     assert parsed.body["risk"] is None
     assert parsed.findings == ()
@@ -138,6 +141,8 @@ def test_a_missing_urgency_is_none() -> None:
     [
         ({"scheme": "ukmhts", "version": "1", "code": "Z"}, "urgency-unknown-code"),
         ({"scheme": "victoria", "version": "1", "code": "B"}, "urgency-unknown-code"),
+        ({"scheme": "ukmhts", "code": ["B"]}, "urgency-unknown-code"),
+        ({"scheme": "ukmhts", "version": "1"}, "urgency-missing"),
         ({"scheme": "ukmhts", "version": 1, "code": "B"}, "urgency-unreadable"),
         ("very urgent", "urgency-missing"),
     ],
@@ -146,7 +151,66 @@ def test_an_unknown_urgency_is_flagged(urgency: Any, code: str) -> None:
     """A code that is not known is kept as it was stated, never refused, never guessed."""
     parsed = read_document(load_catalogue(), document(urgency=urgency))
 
-    assert [finding.code for finding in parsed.findings] == [code]
+    assert [(f.code, f.severity, f.kept) for f in parsed.findings] == [
+        (code, Severity.SAFETY, "unmapped")
+    ]
+    (kept,) = parsed.body["unmapped"]
+    raw = urgency["version"] if code == "urgency-unreadable" else urgency
+    assert kept["text"] == (raw if isinstance(raw, str) else json.dumps(raw))
+
+
+CANARY = "paranoid schizophrenia"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("urgency", {"scheme": CANARY, "version": "1", "code": "B"}),
+        ("urgency", {"scheme": "ukmhts", "version": CANARY, "code": "B"}),
+        ("urgency", {"scheme": "ukmhts", "version": "schizophrenia", "code": "B"}),
+        ("urgency", {"scheme": "ukmhts", "version": "1", "code": CANARY}),
+        ("urgency", {"scheme": "ukmhts", "version": CANARY, "code": CANARY}),
+        ("urgency", {"scheme": CANARY}),
+        ("urgency", {"scheme": "ukmhts", "version": "1", "code": "B", CANARY: CANARY}),
+        ("urgency", CANARY),
+        ("supersedes", CANARY),
+        ("reference", CANARY),
+        ("routes", [{"recipient": "r", "purpose": "p", "reason": CANARY}]),
+        (CANARY, CANARY),
+    ],
+)
+@pytest.mark.parametrize("event_type", ["referral_made", "referral_accepted"])
+def test_no_free_text_of_a_head_is_in_the_public_envelope(
+    event_type: str, path: str, value: Any
+) -> None:
+    """Every recipient gets that part, the police as well, so what is free text stays out of it."""
+    body = {"acceptance": {}} if event_type == "referral_accepted" else {}
+    parsed = read_document(
+        load_catalogue(), document(event_type=event_type, body=body, **{path: value})
+    )
+
+    public = {name: getattr(parsed, name, None) for name in PUBLIC}
+    assert {"urgency", "occurred_at", "expires_at", "supersedes"} <= public.keys()
+    assert "schizophrenia" not in repr(public)
+    assert re.fullmatch(r"[+-]\d\d:\d\d", public["occurred_at"]["offset"])
+    if path not in {"reference", "routes"}:
+        assert "schizophrenia" in repr(parsed.body["unmapped"])
+
+
+def test_the_senders_count_is_not_public() -> None:
+    """A gap in it would tell that there was an update which nobody may know of."""
+    assert "sequence" in ENVELOPE
+    assert "sequence" not in PUBLIC
+
+
+def test_a_scale_in_capitals_is_written_as_the_scale_writes_it() -> None:
+    """Not even the case of a letter is the sender's to choose."""
+    parsed = read_document(
+        load_catalogue(), document(urgency={"scheme": "UkMhTs", "version": "v2.1", "code": "b"})
+    )
+
+    assert (parsed.urgency["scheme"], parsed.urgency["code"]) == ("ukmhts", "B")
+    assert parsed.findings == ()
 
 
 def test_an_answer_need_not_repeat_urgency_or_reference() -> None:

@@ -105,3 +105,82 @@ def test_findings_name_places_and_safety() -> None:
 def test_an_event_without_a_person_has_nothing_to_check() -> None:
     """Answers pass through."""
     assert check_body({"acceptance": None}) == ({"acceptance": None}, ())
+
+
+def answered(event_type: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The body of an answer after the checks, and its findings."""
+    native, _ = read_body(load_catalogue().event(event_type), body)
+    native, findings = check_body(native)
+    return native, [(each.code, each.path, each.severity, each.kept) for each in findings]
+
+
+DIAGNOSIS = "He has schizophrenia; his sister says he stopped taking his tablets in May"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "section", "name", "code"),
+    [
+        ("referral_accepted", "acceptance", "team", "team-or-role-unreadable"),
+        ("referral_accepted", "acceptance", "role", "team-or-role-unreadable"),
+        ("referral_accepted", "acceptance", "call_back_number", "call-back-number-unreadable"),
+        ("referral_acknowledged", "acknowledgement", "team", "team-or-role-unreadable"),
+        ("referral_declined", "decline", "role", "team-or-role-unreadable"),
+        ("referral_declined", "decline", "call_back_number", "call-back-number-unreadable"),
+        ("referral_phone_handover", "phone_handover", "to_team", "team-or-role-unreadable"),
+        ("referral_phone_handover", "phone_handover", "to_role", "team-or-role-unreadable"),
+        ("referral_phone_handover", "phone_handover", "from_role", "team-or-role-unreadable"),
+        ("referral_taken_back", "take_back", "by_role", "team-or-role-unreadable"),
+        ("referral_withdrawn", "withdrawal", "by_role", "team-or-role-unreadable"),
+        ("referral_received", "receipt", "endpoint", "receipt-unreadable"),
+        ("referral_received", "receipt", "request_id", "receipt-unreadable"),
+    ],
+)
+def test_a_story_in_an_operational_field_of_an_answer_is_set_aside(
+    event_type: str, section: str, name: str, code: str
+) -> None:
+    """The police see these fields by rule: the answer counts, the text does not travel there."""
+    native, findings = answered(event_type, {section: {name: DIAGNOSIS}})
+
+    path = f"$.body.{section}.{name}"
+    assert native[section][name] is None
+    assert native["unmapped"] == [{"path": path, "text": DIAGNOSIS}]
+    assert findings == [(code, path, Severity.SAFETY, "unmapped")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("team", "Tîm Argyfwng Dyffryn y Gogledd (nos)"),
+        ("team", "Crisis & Home Treatment Team - St. Example's / North"),
+        ("role", "shift co-ordinator, band 7"),
+        ("call_back_number", "01632 960123"),
+        ("call_back_number", "+44 (0)20 7946 0999 x12"),
+        ("call_back_number", "111"),
+        ("call_back_number", "01632 960123 ext. 4"),
+    ],
+)
+def test_names_and_numbers_of_teams_stay(name: str, value: str) -> None:
+    """What looks like a team, a role or a telephone number is passed on as it was sent."""
+    native, findings = answered("referral_declined", {"decline": {name: value}})
+
+    assert (native["decline"][name], native["unmapped"], findings) == (value, None, [])
+
+
+@pytest.mark.parametrize("value", ["", "ring ext 12", "x", "0" * 25, "01632 960123\n", "٠١٦٣٢"])
+def test_what_is_no_telephone_number_is_set_aside(value: str) -> None:
+    """Neither words nor a number that is too long to be one."""
+    native, findings = answered("referral_declined", {"decline": {"call_back_number": value}})
+
+    assert native["decline"]["call_back_number"] is None
+    assert [code for code, *_ in findings] == ["call-back-number-unreadable"]
+
+
+def test_the_next_step_is_one_of_a_list() -> None:
+    """What should happen instead goes to the police, so words have a field of their own."""
+    native, _ = answered(
+        "referral_declined", {"decline": {"instead": DIAGNOSIS, "instead_text": "ring his sister"}}
+    )
+
+    assert native["decline"]["instead"] == "unknown"
+    assert native["decline"]["instead_text"] == "ring his sister"
+    assert native["unmapped"] == [{"path": "$.body.decline.instead", "text": DIAGNOSIS}]
