@@ -48,17 +48,17 @@ def again(
     from broker.runtime.outbox import outbox_file
     from broker.runtime.settings import load_settings
 
+    settings = load_settings()
+    path = outbox_file(settings.state_dir)
+    if not path.is_file():
+        raise ConfigurationError(f"intake has not run here: no such store @ {path.name}")
     instant = _instant(since)
     if instant > utc_now():
         raise typer.BadParameter("it lies in the future", param_hint="--since")
-    settings = load_settings()
     kept = settings.intake.keep_after_handover
     if instant < utc_now() - kept:
         hours = int(kept.total_seconds()) // 3600
         typer.echo(f"what was handed over more than {hours} h ago is no longer here", err=True)
-    path = outbox_file(settings.state_dir)
-    if not path.is_file():
-        raise ConfigurationError(f"intake has not run here: no such store @ {path.name}")
     count = asyncio.run(_hand_over_again(path, instant))
     typer.echo(f"{count} events will be handed over again once intake runs")
 

@@ -24,8 +24,11 @@ ELSEWHERE = {
     "simulate": "needs an intake: its own test",
     "demo": "an installation of its own: its own test",
 }
-ENDINGS = {"disclosures show": (1, "no disclosure of this referral is on record\n")}
-"""Nobody was told anything about the referral of the example."""
+ENDINGS = {
+    "disclosures show": (1, "no disclosure of this referral is on record\n"),
+    "intake again": (2, "error: intake has not run here: no such store @ outbox.db\n"),
+}
+"""Nobody was told anything about the referral of the example, and no intake has run in its site."""
 
 EXAMPLES = {name: example_of(command) or "" for name, command in commands().items()}
 ENDS = {name: text for name, text in EXAMPLES.items() if name not in STAYS | ELSEWHERE}
