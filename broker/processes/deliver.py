@@ -194,7 +194,9 @@ class Deliver:
             log.warning("deliveries will not be receipted: no key for intake", place=place)
             return None
         self._intake = HttpClient(
-            self._settings.intake_url, timeout_s=self._settings.request_timeout_s
+            self._settings.intake_url,
+            timeout_s=self._settings.request_timeout_s,
+            place="deliver.intake_url",
         )
         return ReceiptSender(
             inbox=self._inbox,

@@ -15,6 +15,7 @@ from typing import Final, Self
 import httpx
 
 from broker.domain.errors import ConfigurationError, OutcomeUnknownError, TransportError
+from broker.runtime.loopback import check_address
 
 MAX_ANSWER_BYTES: Final = 2 * 1024 * 1024
 """Longer answers are cut: no partner may fill our memory. The schema of a view needs a tenth."""
@@ -54,13 +55,17 @@ class HttpClient:
     Talk to one HTTP server, with one deadline for each whole exchange.
 
     Redirects are not followed and proxies of the environment are ignored: a referral goes where
-    the configuration says, or nowhere.
+    the configuration says, or nowhere. Beyond this machine it goes by TLS.
 
     Args:
         base_url: Where paths are appended to; an empty path means exactly this address.
         timeout_s: Deadline of one exchange, from connecting to the last byte of the answer.
         max_connections: Bound on connections; more callers wait within their deadline.
         tls: None uses the system's trust and shows no certificate.
+        place: The setting that the address came from, for messages.
+
+    Raises:
+        ConfigurationError: The address has no TLS beyond loopback, or files of *tls* are unusable.
     """
 
     def __init__(
@@ -70,7 +75,9 @@ class HttpClient:
         timeout_s: float = 10.0,
         max_connections: int = 32,
         tls: ClientTls | None = None,
+        place: str = "url",
     ) -> None:
+        check_address(base_url, place)
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
@@ -78,7 +85,7 @@ class HttpClient:
             limits=httpx.Limits(
                 max_connections=max_connections, max_keepalive_connections=max_connections
             ),
-            verify=_trust(tls) if base_url.startswith("https") else True,
+            verify=_trust(tls) if base_url.lower().startswith("https") else True,
             follow_redirects=False,
             trust_env=False,
         )

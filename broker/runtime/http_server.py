@@ -3,7 +3,6 @@ Serve an ASGI app until told to stop: TLS by configuration, loopback without it.
 """
 
 import asyncio
-import ipaddress
 import os
 import socket
 import ssl
@@ -12,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from broker.domain.errors import ConfigurationError
+from broker.runtime.loopback import is_loopback
 from broker.runtime.settings import TlsSettings
 
 GRACE_S = 5
@@ -109,13 +109,3 @@ def _listen(host: str, port: int) -> socket.socket:
         # A name that nobody knows has a number below zero.
         said = os.strerror(number).lower() if number > 0 else "no such address"
         raise ConfigurationError(f"cannot listen: {said} @ {host}:{port}") from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* can only be reached from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -61,7 +61,9 @@ class JwtVerifier:
     ) -> None:
         self._settings = settings
         base, self._path = _split(settings.jwks_url)
-        self._fetcher: Fetcher = fetcher or HttpClient(base, timeout_s=5.0, max_connections=2)
+        self._fetcher: Fetcher = fetcher or HttpClient(
+            base, timeout_s=5.0, max_connections=2, place="intake.oauth.jwks_url"
+        )
         self._clock = clock
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched_at = -STALE_S

@@ -2,6 +2,7 @@
 
 from broker.domain.errors import ConfigurationError
 from broker.runtime.kafka import KafkaLog, KafkaSecurity
+from broker.runtime.loopback import is_all_loopback
 from broker.runtime.settings import Settings
 
 
@@ -16,7 +17,13 @@ def open_log(settings: Settings, *, client_id: str) -> KafkaLog:
 
 
 def kafka_security(settings: Settings) -> KafkaSecurity:
-    """Return how to connect; raises ConfigurationError if the settings do not fit together."""
+    """
+    Return how to connect.
+
+    Raises:
+        ConfigurationError: The settings do not fit together, or Kafka is beyond loopback and there
+            is no TLS.
+    """
     import ssl
 
     kafka = settings.kafka
@@ -27,6 +34,8 @@ def kafka_security(settings: Settings) -> KafkaSecurity:
         context = ssl.create_default_context(cafile=str(kafka.ca_file))
         if kafka.certificate_file and kafka.key_file:
             context.load_cert_chain(str(kafka.certificate_file), str(kafka.key_file))
+    elif not kafka.plaintext_beyond_loopback and not is_all_loopback(settings.bootstrap()):
+        raise ConfigurationError("TLS is needed beyond loopback @ kafka.ca_file")
     if kafka.sasl_mechanism is None:
         return KafkaSecurity(ssl_context=context)
     if kafka.sasl_username is None or kafka.sasl_password is None:

@@ -74,7 +74,7 @@ class HttpRegistry:
     """
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
-        self._client = HttpClient(url, timeout_s=timeout_s)
+        self._client = HttpClient(url, timeout_s=timeout_s, place="registry_url")
         self._schemas: dict[int, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str], int] = {}
 

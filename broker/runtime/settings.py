@@ -70,6 +70,11 @@ class KafkaSecuritySettings(Part):
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    plaintext_beyond_loopback: bool = Field(
+        default=False,
+        description="a Kafka elsewhere may be called without TLS: only where an encrypted network of"
+        " its own (a mesh, a tunnel) lies between, since all payload would pass in the clear",
+    )
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
