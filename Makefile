@@ -21,10 +21,10 @@ setup: .venv/.ready ## Build .venv from the locked, hashed requirements
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >&2
 	@touch $@
 
-demo: setup ## Play the scenarios on a real Kafka and stay up; ARGS="--once" ends by itself
+demo: setup ## Play the scenarios and stay up; ARGS="--once" ends by itself
 	@$(BIN)/crisis-broker demo $(ARGS)
 
-test: setup ## Run every test that can run on this machine, those on a real Kafka included
+test: setup ## Run every test that can run here, those on a real Kafka included
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## Check style, formatting and types

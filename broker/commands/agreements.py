@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from broker.commands.screen import screen
 
 if TYPE_CHECKING:
     from broker.codec.catalogue import Catalogue
@@ -99,7 +100,7 @@ def explain(
     route = _route(book, sender, recipient, purpose)
     event = catalogue.event(event_type)
     plan = book.plan(*route, event, facts)
-    console = Console(highlight=False)
+    console = screen()
     console.print(plan_table(plan, event))
     if clause := book.clause(*route):
         console.print(clause_table(clause))
@@ -119,7 +120,7 @@ def parties(folder: Folder = None) -> None:
 
     catalogue, folder = _place(folder)
     book = load_book(folder, catalogue)
-    console = Console(highlight=False)
+    console = screen()
     console.print(parties_table(book))
     console.print(routes_table(book))
 

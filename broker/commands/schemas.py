@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from broker.codec.catalogue import Leaf
 
 app = typer.Typer(help="Look at the event schemas, and check them.", no_args_is_help=True)
@@ -51,8 +49,6 @@ def show(
 
     Example: crisis-broker schemas show referral_made
     """
-    from rich.console import Console
-
     from broker.codec.catalogue import load_catalogue
 
     catalogue = load_catalogue(folder)
@@ -63,7 +59,8 @@ def show(
         names = ", ".join(catalogue.events)
         raise typer.BadParameter(f"events are: {names}", param_hint="EVENT")
     else:
-        Console().print(_table(event, list(catalogue.event(event).leaves.values())))
+        for leaf in catalogue.event(event).leaves.values():
+            _tell(leaf)
 
 
 def _checks(root: Path) -> list[tuple[str, Callable[[], Problems]]]:
@@ -99,16 +96,10 @@ def _say_who_else_looked() -> None:
         typer.echo("skipped compatible for Apache's avro: package `avro` is not installed")
 
 
-def _table(event: str, leaves: "list[Leaf]") -> "Table":
-    from rich.table import Table
-
-    table = Table(title=event, title_justify="left")
-    for heading in ("leaf", "group", "class", "presence", "since", "what"):
-        table.add_column(heading, overflow="fold")
-    for leaf in leaves:
-        since = str(leaf.since)
-        table.add_row(leaf.path, leaf.group, leaf.sensitivity, leaf.presence, since, leaf.doc)
-    return table
+def _tell(leaf: "Leaf") -> None:
+    # Not a table: a path that is folded into a column can be neither searched nor copied.
+    tags = f"{leaf.sensitivity}, {leaf.presence}, group {leaf.group}, since {leaf.since}"
+    typer.echo(f"{leaf.path}\n    {tags}\n    {leaf.doc}")
 
 
 def _root(folder: Path | None) -> Path:
