@@ -139,6 +139,7 @@ class ConnectorSpec:
         translate_in: None where the format is never read.
         translate_out: None where the format is never written.
         read_response: Required with `translate_out`.
+        needs_secret: Whether it must never run without a `Target.secret`.
         warm_up: Loads what the first message would wait for; None where nothing is.
     """
 
@@ -148,4 +149,5 @@ class ConnectorSpec:
     translate_in: TranslateIn | None = None
     translate_out: TranslateOut | None = None
     read_response: ReadResponse | None = None
+    needs_secret: bool = False
     warm_up: Callable[[], None] | None = None

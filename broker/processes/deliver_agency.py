@@ -43,7 +43,7 @@ class Agency:
     Attributes:
         client: Its connection.
         target: Its end, as configured; holds the signing key.
-        headers: Sent with every request, e.g. an agency's own API key.
+        headers: Sent with every request: our token for the agency, where it wants one.
     """
 
     client: HttpClient
@@ -84,24 +84,44 @@ def open_agency(
     Prepare the connection to an agency; nothing is sent yet.
 
     Raises:
-        ConfigurationError: The connector cannot write, or a file named is missing.
+        ConfigurationError: The connector cannot write, a file named is missing, or what would go
+            out is not signed or not encrypted.
     """
+    place = f"{recipient}.deliver"
     if spec.translate_out is None or spec.read_response is None:
-        raise ConfigurationError(f"connector `{spec.name}` does not write @ {recipient}.deliver")
+        raise ConfigurationError(f"connector `{spec.name}` does not write @ {place}")
     target = Target(
         recipient=recipient,
         address=to.address,
         sender_address=to.sender_address,
-        secret=read_secret(to.secret_file, f"{recipient}.deliver.secret_file"),
+        secret=read_secret(to.secret_file, f"{place}.secret_file"),
         key_id=to.key_id,
     )
-    tls = ClientTls(ca_file=to.ca_file)
+    if spec.needs_secret and not target.secret:
+        raise ConfigurationError(f"this connector signs and needs a secret @ {place}.secret_file")
     return Agency(
-        client=HttpClient(to.url, timeout_s=timeout_s, max_connections=connections, tls=tls),
+        client=HttpClient(
+            to.url,
+            timeout_s=timeout_s,
+            max_connections=connections,
+            tls=_tls(to, place),
+            place=f"{place}.url",
+        ),
         target=target,
         translate_out=spec.translate_out,
         read_response=spec.read_response,
+        headers=_headers(read_secret(to.bearer_file, f"{place}.bearer_file")),
     )
+
+
+def _tls(to: DeliverTo, place: str) -> ClientTls:
+    if bool(to.certificate_file) != bool(to.key_file):
+        raise ConfigurationError(f"a certificate needs its key @ {place}.certificate_file")
+    return ClientTls(ca_file=to.ca_file, cert_file=to.certificate_file, key_file=to.key_file)
+
+
+def _headers(bearer: bytes) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {bearer.decode('ascii', 'replace')}"} if bearer else {}
 
 
 def read_secret(path: Path | None, place: str) -> bytes:

@@ -24,7 +24,16 @@ from broker.domain.errors import ConfigurationError
 
 
 class DeliverTo(BaseModel):
-    """How a recipient's system is reached."""
+    """
+    How a recipient's system is reached.
+
+    Attributes:
+        secret_file: Signs what we send, where the format signs.
+        intake_key_file: The recipient's own key for our intake, to receipt deliveries with.
+        ca_file: Whose certificates we trust; by default the system's.
+        certificate_file: Our client certificate (mutual TLS), with `key_file`.
+        bearer_file: A token of ours that every request carries (``Authorization: Bearer``).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +45,9 @@ class DeliverTo(BaseModel):
     secret_file: Path | None = None
     intake_key_file: Path | None = None
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    bearer_file: Path | None = None
 
 
 class PartyEndpoints(BaseModel):
@@ -56,11 +68,6 @@ class Parties(RootModel[dict[str, PartyEndpoints]]):
         if found is None or found.deliver is None:
             raise ConfigurationError(f"no endpoint is configured @ {party}.deliver")
         return found.deliver
-
-    def mapping_file(self, party: str, connector: str) -> str | None:
-        """Return the mapping file of a party's format; None if it has none."""
-        found = self.root.get(party)
-        return found.intake.get(connector) if found else None
 
     def recipients(self) -> tuple[str, ...]:
         """Return the parties that something can be delivered to."""

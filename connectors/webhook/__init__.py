@@ -10,4 +10,5 @@ SPEC = ConnectorSpec(
     media_type=MEDIA_TYPE,
     translate_out=translate_out,
     read_response=read_response,
+    needs_secret=True,
 )

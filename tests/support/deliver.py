@@ -172,10 +172,16 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, url: str, *, connector: str = "webhook", intake_url: str = "", **deliver: Any
+    folder: Path,
+    url: str,
+    *,
+    connector: str = "webhook",
+    intake_url: str = "",
+    more: str = "",
+    **deliver: Any,
 ) -> AsyncIterator[Bench]:
-    """Put a deliver together that sends to *url*."""
-    settings = _settings(folder, url, connector, intake_url, deliver)
+    """Put a deliver together that sends to *url*; *more* joins its table of the parties file."""
+    settings = _settings(folder, url, connector, intake_url, deliver, more)
     book = load_book(None, load_catalogue())
     log = MemoryLog({release_topic(settings.namespace, *lane): 1 for lane in book.lanes()})
     inbox = Inbox(folder / "inbox.db", SEALER)
@@ -194,7 +200,7 @@ async def bench(
 
 
 def _settings(
-    folder: Path, url: str, connector: str, intake_url: str, deliver: dict[str, Any]
+    folder: Path, url: str, connector: str, intake_url: str, deliver: dict[str, Any], more: str
 ) -> Settings:
     (folder / "signing.key").write_bytes(b"signing key of nobody\n")
     (folder / "intake.key").write_bytes(b"crk_of_nobody\n")
@@ -205,6 +211,7 @@ def _settings(
         f'secret_file = "{folder}/signing.key"',
         'key_id = "k1"',
         'address = "https://fhir.nhs.uk/id/dos-service-id|1122334455"',
+        more,
     ]
     if intake_url:
         lines.append(f'intake_key_file = "{folder}/intake.key"')

@@ -69,6 +69,18 @@ def test_an_empty_secret_is_wrong(installation):
     assert list(wrong()) == ["secret file is empty @ northvale-crisis.deliver.secret_file"]
 
 
+def test_an_endpoint_without_signature_or_tls_is_wrong(installation):
+    """What deliver would refuse at its start is found before."""
+    parties = installation / "parties.toml"
+    unsigned = WEBHOOK.replace('secret_file = "signing.key"\n', "").replace("https:", "http:")
+    parties.write_text(unsigned, "utf-8")
+
+    assert list(wrong()) == [
+        "this connector signs and needs a secret @ northvale-crisis.deliver.secret_file",
+        "TLS is needed beyond loopback @ northvale-crisis.deliver.url",
+    ]
+
+
 def test_a_missing_site_secret_names_the_command(installation):
     """The fix is a command to be copied."""
     (installation / "var" / "secrets" / "site.key").unlink()

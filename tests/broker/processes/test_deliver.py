@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from broker.domain.errors import ConfigurationError
+from broker.processes.deliver_agency import Agency, open_agency
 from broker.runtime.inbox import Inbox
+from broker.runtime.parties import DeliverTo
+from connectors.contract import ConnectorSpec
+from connectors.registry import BY_NAME
 from connectors.webhook.signature import verify
 from tests.support.agency import Got, Reply, stand_in
 from tests.support.deliver import CRISIS, NOW, SEALER, Bench, bench, example
@@ -137,3 +141,53 @@ async def _is_empty(made: Bench) -> bool:
 
 async def _is_through(made: Bench) -> bool:
     return await _is_empty(made) and await made.inbox.receipts.waiting() == 0
+
+
+SPEC = BY_NAME["webhook"]
+
+
+def agency_of(spec: ConnectorSpec = SPEC, **stated: object) -> Agency:
+    """Open the connection to an agency that is configured so."""
+    to = DeliverTo.model_validate(
+        {"connector": spec.name, "url": "https://crisis.example.org/in", **stated}
+    )
+    return open_agency(CRISIS, to, spec, timeout_s=5.0, connections=2)
+
+
+def test_a_connector_that_signs_does_not_start_without_a_secret() -> None:
+    """An unsigned view is one that anybody could have sent."""
+    with pytest.raises(
+        ConfigurationError, match=rf"needs a secret @ {CRISIS}\.deliver\.secret_file"
+    ):
+        agency_of()
+
+
+def test_an_agency_beyond_this_machine_is_not_called_in_the_clear() -> None:
+    """The message names the recipient's setting."""
+    fhir = BY_NAME["fhir_r4_bars"]
+
+    with pytest.raises(ConfigurationError, match=rf"TLS is needed .+ @ {CRISIS}\.deliver\.url"):
+        agency_of(fhir, url="http://crisis.example.org/in")
+
+
+def test_a_client_certificate_needs_its_key(tmp_path: Path) -> None:
+    """Half an identity is a mistake, not no identity; files that are no certificate are one too."""
+    fhir, file = BY_NAME["fhir_r4_bars"], tmp_path / "no.pem"
+    file.write_text("no certificate")
+
+    with pytest.raises(ConfigurationError, match="a certificate needs its key"):
+        agency_of(fhir, certificate_file=file)
+    with pytest.raises(ConfigurationError, match="TLS files"):
+        agency_of(fhir, certificate_file=file, key_file=file)
+
+
+async def test_every_request_carries_our_token_where_one_is_stated(tmp_path: Path) -> None:
+    """The agency knows who calls, whatever the connector writes."""
+    (tmp_path / "token").write_bytes(b"token-of-nobody\n")
+    lines = f'bearer_file = "{tmp_path / "token"}"'
+    async with stand_in() as agency, bench(tmp_path, agency.url, more=lines) as made:
+        await made.take(await made.maker.view(example("referral_made.unknown_man_on_bridge")))
+        await made.step()
+
+    (got,) = agency.got
+    assert got.headers["authorization"] == "Bearer token-of-nobody"
