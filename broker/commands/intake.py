@@ -35,10 +35,10 @@ def again(
 
     First stop intake and release.
 
-    If release logged that events are missing from Kafka, put its offsets back to where the topic ends
-    now, before anything is handed over, or release passes over it: kafka-consumer-groups.sh
-    --bootstrap-server SERVERS --group NAMESPACE.release --topic NAMESPACE.events
-    --reset-offsets --shift-by 0 --execute (only offsets beyond the end are moved).
+    If release logged that events are missing from Kafka, put its offsets back to what is there now,
+    before anything is handed over, or release passes over it: kafka-consumer-groups.sh
+    --bootstrap-server SERVERS --group NAMESPACE.release --topic NAMESPACE.events:PARTITIONS
+    --reset-offsets --shift-by 0 --execute (the partitions that the log names, as 0,3,7).
 
     Then run this command, and start both.
 
