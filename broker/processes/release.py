@@ -6,7 +6,6 @@ partition over fences the worker that had it.
 """
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -110,26 +109,31 @@ class Place:
         """Whether the group hears us."""
         return self._membership is not None and self._membership.healthy
 
-    async def take(self) -> None:
-        """Join; raises TransportError while Kafka is away."""
-        self._membership = await self._kafka.join(*self._asked)
-
     async def keep(self) -> None:
-        """Join again after `UNHEARD_S`: a membership that died never comes back by itself."""
-        self._unheard_s = 0.0 if self.healthy else self._unheard_s + TEND_S
-        if self._unheard_s < UNHEARD_S:
+        """Join, or join anew after `UNHEARD_S`: a membership that died never comes back by itself."""
+        if self._membership is None:
+            await self._join()
             return
-        log.error("the group does not hear us, joining again")
-        self._unheard_s = 0.0
-        await self.leave()
-        with suppress(TransportError):
-            await self.take()
+        self._unheard_s = 0.0 if self.healthy else self._unheard_s + TEND_S
+        if self._unheard_s >= UNHEARD_S:
+            log.error("the group does not hear us, joining again")
+            await self.leave()
+            await self._join()
 
     async def leave(self) -> None:
-        """Leave the group."""
+        """Leave the group; nothing is ours from then on."""
         membership, self._membership = self._membership, None
+        self._unheard_s = 0.0
         if membership is not None:
             await membership.aclose()
+            await self._asked[-1](frozenset())
+
+    async def _join(self) -> None:
+        try:
+            self._membership = await self._kafka.join(*self._asked)
+        except TransportError as error:
+            # Kafka may be away when we are started: whoever starts us need not know.
+            log.warning("no place in the group yet", code=error.code, rule=str(error))
 
 
 async def build_site(settings: Settings, kafka: Log, clock: Clock = utc_now) -> Site:
@@ -166,10 +170,12 @@ async def build_site(settings: Settings, kafka: Log, clock: Clock = utc_now) -> 
 
 async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Health) -> None:
     """Release until *stop*; a defect in a worker stops the process, so that somebody looks."""
-    site = await build_site(settings, kafka)
+    health.add("group", lambda: "the group does not hear us")
+    site = await _site(settings, kafka, stop)
+    if site is None:
+        return
     release = Release(site)
     place = Place(kafka, site.group, events_topic(settings.namespace), release.assigned)
-    await place.take()
     health.add("group", lambda: None if place.healthy else "the group does not hear us")
     health.add("partitions", release.not_working)
     log.info("releasing", topic=events_topic(settings.namespace))
@@ -189,3 +195,13 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
         compiling.cancel()
         await release.aclose()
         await place.leave()
+
+
+async def _site(settings: Settings, kafka: Log, stop: asyncio.Event) -> Site | None:
+    while not stop.is_set():
+        try:
+            return await build_site(settings, kafka)
+        except TransportError as error:
+            log.warning("registry does not answer", code=error.code, rule=str(error))
+        await wait_or_stop(stop, TEND_S)
+    return None
