@@ -32,6 +32,7 @@ from broker.commands import (
 )
 from broker.domain.errors import BrokerError, ConfigurationError
 
+PROGRAM: Final = "crisis-broker"
 FAILED: Final = 1
 WRONG: Final = 2
 INTERRUPTED: Final = 130
@@ -44,7 +45,7 @@ RUN: Final = "Run a site"
 LOOK: Final = "Look, and decide"
 
 app = typer.Typer(
-    name="crisis-broker",
+    name=PROGRAM,
     help="Carry crisis referrals between police and health: fast, lawful, and provable.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -87,7 +88,7 @@ def main() -> None:
 
 def _exit_code() -> int:
     try:
-        code: int | None = app(standalone_mode=False)
+        code: int | None = app(standalone_mode=False, prog_name=PROGRAM)
     except USAGE_ERROR as error:
         return _explain(error)
     except BrokerError as error:
@@ -104,7 +105,7 @@ def _explain(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message, err=True)
         return WRONG
-    place = context.command_path if context else "crisis-broker"
+    place = context.command_path if context else PROGRAM
     _complain(f"{message[:1].lower()}{message[1:].rstrip('.')} @ {place}; see `{place} --help`")
     return WRONG
 

@@ -44,7 +44,7 @@ def plan(lane: Lanes = None, acls: Acls = False) -> None:
     from broker.runtime.topics import ChangeKind
 
     settings = load_settings()
-    bootstrap, lanes = settings.bootstrap(), _lanes(settings, lane or [])
+    lanes, bootstrap = _lanes(settings, lane or []), settings.bootstrap()
     security = kafka_security(settings)
     changes = asyncio.run(difference(bootstrap, _topics(settings, lanes), security))
     _show(changes)
@@ -72,7 +72,7 @@ def apply(lane: Lanes = None, acls: Acls = False) -> None:
     from broker.runtime.settings import load_settings
 
     settings = load_settings()
-    bootstrap, lanes = settings.bootstrap(), _lanes(settings, lane or [])
+    lanes, bootstrap = _lanes(settings, lane or []), settings.bootstrap()
     security = kafka_security(settings)
     _show(asyncio.run(kafka_admin.apply(bootstrap, _topics(settings, lanes), security)))
     if not lane:

@@ -213,6 +213,7 @@ def _tell_port(started: asyncio.Future[int]) -> None:
 async def _process(
     settings: Settings, stop: asyncio.Event, kafka: Log, health: Health
 ) -> AsyncIterator[Process | None]:
+    settings.secret()  # what a person must mend is said before anything is waited for
     waiting = ["schema ids are not known yet"]
     health.add("schemas", lambda: waiting[0] if waiting else None)
     schema_ids = await _schema_ids(settings, stop)
@@ -242,7 +243,7 @@ async def _schema_ids(settings: Settings, stop: asyncio.Event) -> dict[str, int]
         except BrokerError as error:
             if not error.retriable:
                 raise
-            log.warning("registry does not answer", code=error.code)
+            log.warning("registry does not answer", code=error.code, rule=str(error))
         await wait_or_stop(stop, REGISTRY_RETRY_S)
     return None
 
