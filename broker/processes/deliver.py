@@ -36,6 +36,7 @@ from broker.runtime.retry import Chance
 from broker.runtime.sealing import load_key_file
 from broker.runtime.settings import Settings
 from broker.runtime.topics import release_topic
+from broker.runtime.waiting import wait_or_stop
 from connectors.contract import ConnectorSpec
 from connectors.registry import BY_NAME
 
@@ -211,10 +212,7 @@ class Deliver:
     async def _purge(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._forget(self._settings.keep_after_close)
-            try:
-                await asyncio.wait_for(stop.wait(), PURGE_EVERY_S)
-            except TimeoutError:
-                continue
+            await wait_or_stop(stop, PURGE_EVERY_S)
 
     async def _forget(self, age: timedelta) -> None:
         try:

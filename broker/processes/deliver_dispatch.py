@@ -6,7 +6,6 @@ is parked and paged once, and is tried slowly until a person resolves it.
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.inbox import Inbox
 from broker.runtime.inbox_rows import Due, Failure, Parked
 from broker.runtime.retry import Chance, next_attempt, retry_after_s
+from broker.runtime.waiting import wait_for_any, wait_or_stop
 from connectors.contract import Verdict
 
 log = structlog.get_logger()
@@ -99,16 +99,13 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until *stop*; what is in flight then may finish within its own deadline."""
         self._stop = stop
-        stopping = asyncio.create_task(_wake_at(stop, self.wake))
         await self._keep(self._inbox.recover)
         try:
             while not stop.is_set():
                 self._awake.clear()
                 await self._keep(self.step)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), self._pause_s)
+                await wait_for_any(self._pause_s, stop, self._awake)
         finally:
-            stopping.cancel()
             await self.settled()
 
     async def step(self) -> None:
@@ -227,8 +224,7 @@ class Dispatcher:
                 log.error("inbox cannot be used", code=error.code, recipient=self._recipient)
                 if self._stop.is_set():
                     return
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), STORE_AGAIN_S)
+                await wait_or_stop(self._stop, STORE_AGAIN_S)
             else:
                 return
 
@@ -250,8 +246,3 @@ def _place(due: Due, recipient: str) -> dict[str, str]:
         "recipient": recipient,
         "purpose": due.purpose,
     }
-
-
-async def _wake_at(stop: asyncio.Event, wake: Callable[[], None]) -> None:
-    await stop.wait()
-    wake()

@@ -7,7 +7,6 @@ times, nothing about anybody.
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.inbox import Inbox
 from broker.runtime.inbox_rows import Parked
 from broker.runtime.settings import Settings
+from broker.runtime.waiting import wait_or_stop
 
 log = structlog.get_logger()
 
@@ -94,8 +94,7 @@ class People:
                 await self.step()
             except (OSError, TransportError) as error:
                 log.error("decisions cannot be taken", error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
+            await wait_or_stop(stop, LOOK_EVERY_S)
 
     async def step(self) -> None:
         """Apply every decision that lies there, then write down what still waits."""

@@ -6,7 +6,6 @@ key, so that a repeat is the same event. Nothing else waits for them.
 """
 
 import asyncio
-import contextlib
 import json
 import random
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from broker.runtime.http_client import HttpAnswer, HttpClient
 from broker.runtime.inbox import Inbox
 from broker.runtime.inbox_rows import ReceiptDue
 from broker.runtime.retry import Chance, next_attempt, retry_after_s
+from broker.runtime.waiting import wait_for_any
 
 log = structlog.get_logger()
 
@@ -79,7 +79,7 @@ class ReceiptSender:
                 pause = await self.step()
             except TransportError as error:
                 log.error("inbox cannot be used", code=error.code, recipient=self._recipient)
-            await _either(stop, self._awake, pause)
+            await wait_for_any(pause, stop, self._awake)
 
     async def step(self) -> float:
         """Send what is due; return how long to wait if nothing else happens, in seconds."""
@@ -152,11 +152,3 @@ def _code(answer: HttpAnswer) -> str:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
-
-
-async def _either(stop: asyncio.Event, awake: asyncio.Event, seconds: float) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in (stop, awake)]
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()

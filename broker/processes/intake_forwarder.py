@@ -19,11 +19,13 @@ from broker.runtime import metrics
 from broker.runtime.clock import Clock, utc_now
 from broker.runtime.outbox import Outbox, Waiting
 from broker.runtime.retry import priority
+from broker.runtime.waiting import wait_or_stop
 
 URGENT = priority("urgent")
 log = structlog.get_logger()
 
-Pause = Callable[[float], Awaitable[None]]
+Pause = Callable[[asyncio.Event, float], Awaitable[None]]
+"""Waits a number of seconds, or until the stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Forwarder:
         kafka: Where they go.
         clock: What time it is, for the mark of the hand-over.
         pace: How fast and how patient.
-        pause: Waits a number of seconds; tests pass their own.
+        pause: Waits after a failure; tests pass their own.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Forwarder:
         *,
         clock: Clock = utc_now,
         pace: Pace | None = None,
-        pause: Pause = asyncio.sleep,
+        pause: Pause = wait_or_stop,
     ) -> None:
         self._outbox = outbox
         self._log = kafka
@@ -108,7 +110,7 @@ class Forwarder:
                 failures = 0 if await self._forward(producer, stop) else failures
             if not stop.is_set():
                 failures += 1
-                await _or_stop(self._pause(self._pause_s(failures)), stop)
+                await self._pause(stop, self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:
         longest = self._pace.longest_pause_s
@@ -212,10 +214,3 @@ async def _finished(running: set[asyncio.Task[None]]) -> None:
         for task in running:
             if not task.cancelled():
                 task.exception()
-
-
-async def _or_stop(pause: Awaitable[None], stop: asyncio.Event) -> None:
-    waiting = {asyncio.ensure_future(pause), asyncio.ensure_future(stop.wait())}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()

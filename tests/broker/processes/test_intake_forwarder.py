@@ -74,7 +74,7 @@ class Rig:
         )
         self.task: asyncio.Task[None] | None = None
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, _stop: asyncio.Event, seconds: float) -> None:
         """Note the pause and go on at once."""
         self.pauses.append(seconds)
 
