@@ -169,7 +169,12 @@ class Log(Protocol):
         ...
 
     async def committed(self, group: str, partition: Partition) -> int | None:
-        """Return the group's committed offset; None if it never committed."""
+        """
+        Return the group's committed offset; None if it never committed.
+
+        Sure only after `open_transactional_producer` has taken over from whoever committed: a log
+        may answer a commit a moment before it shows.
+        """
         ...
 
     async def join(self, group: str, topic: str, assigned: Assigned) -> Membership:

@@ -37,6 +37,16 @@ class Subject:
         """Fit for a group or a transactional id of this test alone."""
         return f"{self.topic}-one"
 
+    async def committed(self, partition: Partition) -> int | None:
+        """
+        Take the transactional id over, then ask: the one order in which the answer is sure.
+
+        Kafka answers a commit before its markers are written; a take-over waits for them.
+        """
+        producer = await self.log.open_transactional_producer(self.name)
+        await producer.aclose()
+        return await self.log.committed(self.name, partition)
+
     def partition(self, number: int = 0) -> Partition:
         """One partition of the topic."""
         return Partition(self.topic, number)

@@ -174,7 +174,7 @@ async def test_outputs_and_offsets_appear_together(
 
     await owner.commit([subject.output(b"a"), subject.output(b"b")], {position: 5}, subject.name)
 
-    assert await subject.log.committed(subject.name, position) == 5
+    assert await subject.committed(position) == 5
     assert values(await read(reader, 2)) == [b"a", b"b"]
 
 
@@ -184,7 +184,7 @@ async def test_one_group_knows_nothing_of_another(
     """Committed offsets belong to a group and a partition."""
     await owner.commit([], {subject.partition(1): 3}, subject.name)
 
-    assert await subject.log.committed(subject.name, subject.partition(1)) == 3
+    assert await subject.committed(subject.partition(1)) == 3
     assert await subject.log.committed(subject.name, subject.partition(2)) is None
     assert await subject.log.committed(f"{subject.name}-other", subject.partition(1)) is None
 
@@ -269,7 +269,7 @@ async def test_a_fenced_owner_commits_nothing(
     await heir.commit([subject.output(b"heir's")], {}, subject.name)
 
     assert values(await read(reader, 2)) == [b"mine", b"heir's"]
-    assert await subject.log.committed(subject.name, subject.partition(1)) == 1
+    assert await subject.committed(subject.partition(1)) == 1
     await heir.aclose()
 
 
