@@ -191,7 +191,7 @@ async def compare(player: Player) -> None:
     assert actual == expected
     # Kafka shows a committed offset a moment after it has answered the commit.
     async with asyncio.timeout(10):
-        while await subject.log.committed(group, subject.partition()) != player.model.committed:
+        while await subject.log.committed(group, subject.partition()) != player.model.committed:  # noqa: ASYNC110 - Kafka tells nobody
             await asyncio.sleep(0.01)
 
 
