@@ -1,5 +1,6 @@
 """The second lock: a field too many, a wrong lane or an unknown agreement never gets through."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -24,6 +25,7 @@ from broker.processes.deliver_lock import (
     UnknownAgreementError,
     fields,
 )
+from broker.resources import deploy_folder
 from broker.runtime import metrics
 from tests.support.agency import stand_in
 from tests.support.deliver import CRISIS, POLICE, PURPOSE, bench, example
@@ -228,3 +230,26 @@ async def test_a_view_of_an_agreement_we_do_not_hold_waits_for_a_person(tmp_path
 
     assert len(agency.got) == 1
     assert [page.reason for page in made.pages] == ["agreement-unknown"]
+
+
+async def test_the_file_of_the_version_before_keeps_its_views_moving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two files of one agreement in the folder: a view of the older version is delivered."""
+    folder = tmp_path / "agreements"
+    shutil.copytree(deploy_folder() / "agreements", folder)
+    (found,) = [file for file in folder.glob("*.toml") if f'"{CRISIS}"' in file.read_text("utf-8")
+                and f'"{POLICE}"' in file.read_text("utf-8")]  # fmt: skip
+    text = found.read_text("utf-8")
+    version = PLANS[0].agreement_version
+    assert f"\nversion = {version}\n" in text
+    younger = text.replace(f"\nversion = {version}\n", f"\nversion = {version + 1}\n")
+    (folder / "next.toml").write_text(younger, "utf-8")
+    monkeypatch.setenv("CRISIS_AGREEMENTS_DIR", str(folder))
+
+    async with stand_in() as agency, bench(tmp_path, agency.url) as made:
+        await made.take(await made.maker.view(example(BRIDGE)))
+        await made.step()
+
+    assert len(agency.got) == 1
+    assert made.pages == []
