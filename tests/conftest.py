@@ -61,7 +61,9 @@ def _start_kafka(folder: Path, users: tuple[str, ...]) -> LocalKafka:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--strict-skips`, which CI uses: there a test that did not run is a failure."""
-    parser.addoption("--strict-skips", action="store_true", help="fail the run if a test was skipped")
+    parser.addoption(
+        "--strict-skips", action="store_true", help="fail the run if a test was skipped"
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
