@@ -50,7 +50,7 @@ async def test_release_killed_releases_once(standing: Installation, step: str):
     load = standing.load()
 
     async with under_load(load, cases(next(SEEDS)), RATE):
-        await standing.running["release"].kill()
+        await standing.running["release"].stop()
         doomed = await standing.release(trap=_trap(step), ready=False)
         died = await doomed.has_killed_itself()
         await standing.release()
