@@ -53,7 +53,8 @@ class Refusals:
             self._until.setdefault(refused, now + timedelta(seconds=pause_s))
         return frozenset(refused for refused, until in self._until.items() if now < until)
 
-    def routes_of(self, recipient: str, purpose: str) -> int:
-        """Return how many referrals of one lane were refused by themselves."""
-        lane = (recipient, purpose)
-        return sum(not isinstance(each, str) and each[1:] == lane for each in self._times)
+    def is_alone(self, route: RouteKey) -> bool:
+        """Whether no other referral of its lane was refused by itself."""
+        lane = route[1:]
+        others = (each for each in self._times if not isinstance(each, str) and each != route)
+        return all(each[1:] != lane for each in others)

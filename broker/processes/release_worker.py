@@ -294,11 +294,10 @@ class PartitionWorker:
 
     def _refuse_route(self, key: RouteKey, *, topic_is_written: bool) -> None:
         _, recipient, purpose = key
-        alone = topic_is_written or self._refusals.routes_of(recipient, purpose) == 0
         self._refusals.add(key)
         # The others of its lane have waited long enough: they are tried next.
         self._next_held_try = self._site.clock()
-        if not alone:
+        if not topic_is_written and not self._refusals.is_alone(key):
             self._refuse(release_topic(self._site.namespace, recipient, purpose))
         log.error("held route unwritable", referral_id=key[0], recipient=recipient,
                   purpose=purpose, partition=self._number)  # fmt: skip

@@ -68,13 +68,15 @@ def test_what_was_written_begins_anew():
     assert refusals.standing() == frozenset()
 
 
-def test_refused_routes_are_counted_by_lane():
-    """One refused referral is its own fault; several of one lane may be the lane's."""
+def test_one_refused_referral_does_not_speak_for_its_lane():
+    """However often it is refused, it is alone until another referral of its lane is as well."""
     refusals = Refusals(Watch())
-
-    refusals.add(TOPIC)
-    refusals.add(ROUTE)
     refusals.add(("b" * 32, "midshire-ambulance", "responder-safety"))
+    refusals.add(TOPIC)
 
-    assert refusals.routes_of("northvale-crisis", "crisis-response") == 1
-    assert ROUTE in refusals
+    refusals.add(ROUTE)
+    refusals.add(ROUTE)
+
+    assert refusals.is_alone(ROUTE)
+    refusals.add(("b" * 32, *ROUTE[1:]))
+    assert not refusals.is_alone(ROUTE)
