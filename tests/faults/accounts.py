@@ -18,7 +18,7 @@ from broker.codec.catalogue import load_catalogue
 from broker.codec.disclosures import GENESIS, breaks, read_disclosure, read_held
 from broker.codec.registry import schema_id
 from broker.domain import ids
-from broker.domain.errors import InputError
+from broker.domain.errors import InputError, TransportError
 from broker.domain.streams import Log, Partition, Record
 from broker.processes.deliver_dispatch import RECEIPT_FOR
 from broker.processes.release_decider import public_part
@@ -332,7 +332,10 @@ async def settle(
 
     async def in_order() -> bool:
         nonlocal latest
-        evidence = await read(site, accepted)
+        try:
+            evidence = await read(site, accepted)
+        except TransportError:
+            return False
         found = faults(evidence)
         if nothing_held:
             found += [f"still held: {key}" for key in evidence.waiting.keys() - set(all_but)]

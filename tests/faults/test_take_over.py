@@ -51,6 +51,29 @@ async def _is_shared(site: Installation) -> bool:
     return [await site.running[name].owns() for name in ("release", "other")] == [1, 1]
 
 
+async def test_an_owner_that_wakes_while_another_reads_back_cannot_commit(site: Installation):
+    """Whoever takes over has fenced the old owner before reading anything: nothing comes twice."""
+    await site.intake()
+    trap = {"passes": 3, "signal_name": "SIGSTOP"}
+    slept = await site.release(trap={"step": "offset added, not committed", **trap})
+    load = site.load()
+
+    async with under_load(load, cases(4), RATE):
+        await until(slept.is_suspended, "the owner sleeps")
+        trap = {"step": "took over, read back", "signal_name": "SIGSTOP"}
+        reads_back = await site.release("other", trap=trap, ready=False)
+        await until(reads_back.is_suspended, "the other one sleeps as well")
+        slept.signal(SIGCONT)
+        await until(lambda: _owns_all(site, "release"), "the first one has everything again")
+    await settle(site, load.accepted)
+    reads_back.signal(SIGCONT)
+    await until(lambda: _is_shared(site), "both own something")
+    await load.send_some(cases(5), 10)
+    await settle(site, load.accepted)
+
+    assert load.refused == []
+
+
 async def test_a_partition_moves_back_and_forth_under_load(site: Installation):
     """Members come and go politely; every partition is taken over again and again."""
     await site.intake()
