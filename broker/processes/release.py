@@ -179,7 +179,7 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
     health.add("group", lambda: None if place.healthy else "the group does not hear us")
     health.add("partitions", release.not_working)
     log.info("releasing", topic=events_topic(settings.namespace))
-    compiling = asyncio.create_task(site.lanes.make_all())
+    compiling = asyncio.create_task(_compile_ahead(site))
     today = site.clock().date()
     try:
         while not stop.is_set():
@@ -189,12 +189,22 @@ async def run(settings: Settings, stop: asyncio.Event, kafka: Log, health: Healt
             await place.keep()
             if site.clock().date() != today:
                 today = site.clock().date()
-                await site.lanes.turn_day(today)
+                site.lanes.turn_day(today)
+                compiling.cancel()
+                compiling = asyncio.create_task(_compile_ahead(site))
             await wait_or_stop(stop, TEND_S)
     finally:
         compiling.cancel()
         await release.aclose()
         await place.leave()
+
+
+async def _compile_ahead(site: Site) -> None:
+    try:
+        await site.lanes.make_all()
+    except TransportError as error:
+        # The registry may be away: whatever is still missing is made when it is needed.
+        log.warning("lanes are not all compiled", code=error.code, rule=str(error))
 
 
 async def _site(settings: Settings, kafka: Log, stop: asyncio.Event) -> Site | None:

@@ -104,11 +104,10 @@ class Lanes:
                 for plan in self._book.plans(*route, event):
                     await self._lane_of(route.sender, plan, event)
 
-    async def turn_day(self, today: date) -> None:
+    def turn_day(self, today: date) -> None:
         """Count overdue days from *today*: the record says how long a lapsed agreement went on."""
         self._book = AgreementBook(self._book.agreements, today=today)
         self._lanes, self._compiled = {}, {}
-        await self.make_all()
 
     def forget_held(self) -> None:
         """Drop what could not be released, so that the next look asks again."""

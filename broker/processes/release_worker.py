@@ -142,11 +142,12 @@ class PartitionWorker:
 
     async def _check_nothing_is_lost(self, committed: int) -> None:
         beginning, end = await self._bounds()
-        if beginning <= committed <= end:
+        is_lost = not beginning <= committed <= end
+        metrics.EVENTS_LOST.labels(str(self._number)).set(is_lost)
+        if not is_lost:
             return
         # Kafka no longer has what we have not read, or has less than we have read: going on would
         # lose referrals without a word. A person decides; until then every look says so again.
-        metrics.EVENTS_LOST.labels(str(self._number)).set(1)
         log.critical(
             "events are missing from Kafka",
             topic=self._events.topic,

@@ -18,7 +18,7 @@ from broker.processes.audit import read_all, verify_chains
 from broker.processes.provisioning import topic_plan
 from broker.processes.release_state import recover
 from broker.processes.release_worker import EventsLostError
-from broker.runtime import topics
+from broker.runtime import metrics, topics
 from broker.runtime.memory import MemoryLog
 from tests.support import site as support
 from tests.support.site import Bench, bench, example, route
@@ -389,12 +389,22 @@ async def test_events_that_kafka_has_lost_stop_the_partition_and_say_so(here):
 
     with pytest.raises(EventsLostError):
         await here.worker()._take_over("assigned")
+    lost = events_lost()
+    await producer.commit([], {events: 1}, here.site.group)
+    await here.work(until=1)
+
+    assert (lost, events_lost()) == (1, 0)
+
+
+def events_lost():
+    """The alarm of the only partition."""
+    return metrics.EVENTS_LOST.labels("0")._value.get()
 
 
 async def test_overdue_days_count_on_while_the_process_runs(here):
     """A lapsed agreement goes on, and the record says for how many days it has."""
     ends = max(agreement.valid_to for agreement in here.book.agreements)
-    await here.site.lanes.turn_day(ends + timedelta(days=40))
+    here.site.lanes.turn_day(ends + timedelta(days=40))
     await here.put(here.event(example("referral_made.unknown_man_on_bridge", routes=[route()])))
 
     await here.work(until=1)
